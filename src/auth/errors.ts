@@ -1,0 +1,18 @@
+import { defineErrors } from "../platform/errors.ts";
+
+/** Refusals of the authentication system. The public text never says more than the code. */
+export const authErrors = defineErrors({
+  authentication_required: { status: 401, title: "Authentication is required" },
+  token_invalid: { status: 401, title: "The access token is not valid" },
+  token_expired: { status: 401, title: "The access token expired" },
+  credentials_invalid: { status: 401, title: "The credentials are not valid" },
+  mfa_required: { status: 401, title: "A second factor is required" },
+  step_up_required: { status: 401, title: "A fresh authentication is required" },
+  refresh_token_invalid: { status: 401, title: "The refresh token is not valid" },
+  device_mismatch: { status: 401, title: "The session belongs to another device" },
+  permission_denied: { status: 403, title: "The caller lacks a required permission" },
+  principal_unknown: { status: 403, title: "The caller is not known here" },
+  account_disabled: { status: 403, title: "The account is disabled" },
+  account_locked: { status: 403, title: "The account is locked for now" },
+  account_exists: { status: 409, title: "An account with these identifiers exists" },
+});

@@ -1,0 +1,48 @@
+/**
+ * What the authentication system shows to contexts and entry points. Contexts import types only.
+ */
+import type { ContextName, Principal } from "../http/principal.ts";
+import type { Rejection } from "../platform/errors.ts";
+import type { Transaction } from "../platform/postgres.ts";
+
+/** Who somebody is for every issuer: never the subject alone. */
+export interface Identity {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+/** What IAM knows of an identity. Undefined: nobody we know, or discarded. */
+export interface RoleGrants {
+  readonly userId: string;
+  readonly tenantId: string;
+  readonly roles: Readonly<Partial<Record<ContextName, readonly string[]>>>;
+  readonly permissions: Readonly<Partial<Record<ContextName, readonly string[]>>>;
+}
+
+/** Implemented by `contexts/iam/store.ts`; one single-statement read on the pipelined reader. */
+export type LoadRoles = (identity: Identity) => Promise<RoleGrants | undefined>;
+
+/**
+ * What a revocation names. Everything is computable from the token and the issuer's settings
+ * alone; a hash of it picks one generation word.
+ */
+export type InvalidationKey =
+  | { readonly kind: "global" }
+  | { readonly kind: "identity"; readonly issuer: string; readonly subject: string }
+  | { readonly kind: "session"; readonly id: string }
+  | { readonly kind: "token"; readonly id: string }
+  | { readonly kind: "tenant"; readonly id: string }
+  | { readonly kind: "issuer"; readonly issuer: string }
+  | { readonly kind: "roles" };
+
+/**
+ * Called as the last statement-maker of a transaction that takes something away: the keys are
+ * logged and notified in the flush of COMMIT, and bumped here after it.
+ */
+export type Invalidate = (tx: Transaction, keys: readonly InvalidationKey[]) => void;
+
+/** A value on a cache hit, a promise only when we must wait. */
+export type Authenticate = (
+  token: string,
+  address: string,
+) => Principal | Rejection | Promise<Principal | Rejection>;
