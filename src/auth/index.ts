@@ -35,11 +35,54 @@ export type InvalidationKey =
   | { readonly kind: "issuer"; readonly issuer: string }
   | { readonly kind: "roles" };
 
+/** Filled when the outcome of COMMIT is known; stays undefined when it never is. */
+export interface InvalidationReceipt {
+  /** Position in `auth.invalidation_log`; what `WaitForCluster` waits for. */
+  readonly number: number | undefined;
+}
+
 /**
  * Called as the last statement-maker of a transaction that takes something away: the keys are
  * logged and notified in the flush of COMMIT, and bumped here after it.
  */
-export type Invalidate = (tx: Transaction, keys: readonly InvalidationKey[]) => void;
+export type Invalidate = (tx: Transaction, keys: readonly InvalidationKey[]) => InvalidationReceipt;
+
+/**
+ * Resolves when every live process applied the log up to the receipt's number, or when no process
+ * can still trust what it cached before. Implemented by `auth/revocation/instances.ts`.
+ */
+export type WaitForCluster = (receipt: InvalidationReceipt) => Promise<void>;
+
+/** A session that may still act, with the account behind it: what one read of the store tells. */
+export interface LiveSession {
+  readonly sessionId: string;
+  readonly accountId: string;
+  readonly tenantId: string;
+  readonly email: string | undefined;
+  readonly username: string | undefined;
+  readonly name: string | undefined;
+  readonly emailVerified: boolean;
+  readonly disabled: boolean;
+  /** This one token was taken back while its session lives on (`auth.revoked_tokens`). */
+  readonly tokenRevoked: boolean;
+}
+
+/**
+ * Implemented by `auth/session/store.ts`; one single-statement read on the pipelined reader.
+ * Undefined: no such session, ended, or past its idle or absolute end.
+ */
+export type LoadSession = (sessionId: string, tokenId: string) => Promise<LiveSession | undefined>;
+
+/** Makes the IAM user of a new account in the account's own transaction. */
+export type ProvisionUser = (
+  tx: Transaction,
+  user: {
+    readonly userId: string;
+    readonly issuer: string;
+    readonly subject: string;
+    readonly tenantId: string;
+  },
+) => Promise<void>;
 
 /** A value on a cache hit, a promise only when we must wait. */
 export type Authenticate = (
