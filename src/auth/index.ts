@@ -48,10 +48,11 @@ export interface InvalidationReceipt {
 export type Invalidate = (tx: Transaction, keys: readonly InvalidationKey[]) => InvalidationReceipt;
 
 /**
- * Resolves when every live process applied the log up to the receipt's number, or when no process
- * can still trust what it cached before. Implemented by `auth/revocation/instances.ts`.
+ * Resolves when every live process applied the log up to `number` (a receipt's), or when no
+ * process can still trust what it cached before; without a number only the latter. Called after
+ * the commit. Implemented by `auth/revocation/instances.ts`.
  */
-export type WaitForCluster = (receipt: InvalidationReceipt) => Promise<void>;
+export type WaitForCluster = (number: number | undefined) => Promise<void>;
 
 /** A session that may still act, with the account behind it: what one read of the store tells. */
 export interface LiveSession {

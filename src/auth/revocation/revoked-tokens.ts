@@ -1,0 +1,34 @@
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
+
+/** True in SQL if this one token was taken back: for the session's own read to be joined with. */
+export function tokenRevoked(tokenId: string): Sql {
+  return sql`EXISTS (SELECT FROM auth.revoked_tokens WHERE token_id = ${tokenId})`;
+}
+
+export type IsTokenRevoked = (tokenId: string) => Promise<boolean>;
+
+/** For tokens without a session of ours; one single-statement read on the pipelined reader. */
+export function createIsTokenRevoked(database: Database): IsTokenRevoked {
+  return async (tokenId) => {
+    const rows = await database.read<{ revoked: boolean }>(
+      sql`SELECT ${tokenRevoked(tokenId)} AS revoked`,
+    );
+    return rows[0]?.revoked === true;
+  };
+}
+
+/**
+ * Takes one token back until it would have expired (`expiresAt`, seconds since the epoch). The
+ * caller invalidates `{ kind: "token", id: tokenId }` in the same transaction.
+ */
+export async function revokeToken(
+  tx: Transaction,
+  tokenId: string,
+  expiresAt: number,
+): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO auth.revoked_tokens (token_id, expires_at)
+    VALUES (${tokenId}, to_timestamp(${expiresAt}))
+    ON CONFLICT (token_id) DO NOTHING`);
+}
