@@ -1,0 +1,68 @@
+/** One environment variable. The table is what README and `.env.example` show. */
+export interface Setting {
+  readonly name: string;
+  /** As one would write it; empty: not set. */
+  readonly default: string;
+  /** In production: `required`, or another default. */
+  readonly production?: string;
+  readonly description: string;
+}
+
+type Row = readonly [name: string, value: string, description: string, production?: string];
+
+const ROWS: readonly Row[] = [
+  ["NODE_ENV", "development", "`development`, `test` or `production`; `APP_ENV` and `ENVIRONMENT` are read as aliases"],
+  ["HOST", "127.0.0.1", "Address to listen on", "0.0.0.0"],
+  ["PORT", "8000", "Port of the API; 0 picks a free one"],
+  ["ADMIN_PORT", "9100 + NODE_APP_INSTANCE", "Loopback port of `/metrics` and the health detail; 0 = off"],
+  ["HTTP_THREADS", "1", "Threads that serve requests, 1 to 64", "cores / processes − 1, 1 to 8"],
+  ["VERIFY_THREADS", "1", "Threads that verify token signatures"],
+  ["PASSWORD_THREADS", "cores / 2", "Threads that hash passwords"],
+  ["AUTH_CACHE_SLOTS", "16384", "Verified tokens that threads share; a power of two"],
+  ["AUTH_CACHE_TTL", "300", "Longest life of a cached principal, seconds, at most 300"],
+  ["WEB_CONCURRENCY", "1", "Processes on this machine; 2 under PM2"],
+  ["DATABASE_URL", "", "PostgreSQL 15 to 18; not set: the embedded one in `DATA_DIR`", "required"],
+  ["DATABASE_CONNECTIONS", "20", "Connections of one process, divided over its threads"],
+  ["EMBEDDED_DB", "0", "`1` allows the embedded PostgreSQL where it is refused: in production, on Railway"],
+  ["DATA_DIR", "./.data", "Folder of the embedded PostgreSQL and of keys made outside production"],
+  ["REDIS_URL", "", "Redis for shared counters, optional"],
+  ["PUBLIC_URL", "http://localhost:8000", "Our address as callers see it, and the issuer of our tokens", "required"],
+  ["JWT_AUDIENCE", "PUBLIC_URL", "Audience of our tokens"],
+  ["JWT_ALG", "RS256", "`RS256`, `PS256`, `ES256`, `EdDSA`, or `HS256` for a single service"],
+  ["JWT_SECRET", "", "Secret of `HS256` alone, at least 32 bytes"],
+  ["KEY_ENCRYPTION_KEYS", "", "`id:base64,…`, 32 bytes each; the first one seals. Not set: one made in `DATA_DIR`", "required"],
+  ["JWKS_MAX_AGE_SECONDS", "300", "How long others may keep our key set"],
+  ["ACCESS_TOKEN_SECONDS", "1800", "Life of an access token, at most 3600"],
+  ["REFRESH_TOKEN_SECONDS", "604800", "Life of a refresh token, and of an idle session"],
+  ["REMEMBER_ME_SECONDS", "2592000", "The same with `remember_me`"],
+  ["SESSION_ABSOLUTE_SECONDS", "2592000", "Longest life of a session; three times that with `remember_me`"],
+  ["SESSIONS_PER_ACCOUNT", "10", "Sessions of one account at a time"],
+  ["SESSION_LIMIT", "evict", "At the limit: `evict` the oldest session, or `refuse` the new one"],
+  ["LEASE_MS", "4500", "How long a cached principal counts when the invalidation log cannot be read"],
+  ["STALE_SECONDS", "4.5", "The same for a single issuer's tokens, in its place"],
+  ["EMAIL_VERIFICATION", "optional", "`off`, `optional` or `required`"],
+  ["PASSWORD_HASH", "argon2id", "`argon2id` or `bcrypt` for new passwords"],
+  ["PASSWORD_PROFILE", "standard", "`standard`, `strict` or `nist`"],
+  ["BREACH_CHECK", "offline", "`offline` list, or also `hibp`"],
+  ["RATE_LIMIT_ENABLED", "true", "Whether requests are counted per caller"],
+  ["RATE_LIMIT_DEFAULT", "600/minute", "`N/second`, `N/minute` or `N/hour`"],
+  ["CORS_ORIGINS", "http://localhost:3000,http://localhost:8000", "Origins of browsers that may call us; `none` for none", "none"],
+  ["TRUSTED_PROXY_HOPS", "0", "Proxies in front of us whose `X-Forwarded-For` counts"],
+  ["ALLOWED_HOSTS", "*", "Host names we answer to, comma-separated"],
+  ["BODY_BYTES_MAX", "1048576", "Largest request body"],
+  ["DOCS", "on", "`/docs` and `/openapi.json`", "off"],
+  ["ACCESS_LOG", "on", "One line for each request"],
+  ["ACCESS_LOG_PER_SECOND", "400", "Above this rate good answers are sampled; failures never"],
+  ["LOG_LEVEL", "info", "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`"],
+];
+
+export const SETTINGS: readonly Setting[] = Object.freeze(
+  ROWS.map(([name, value, description, production]) =>
+    Object.freeze({
+      name,
+      default: value,
+      description,
+      ...(production === undefined ? {} : { production }),
+    }),
+  ),
+);
