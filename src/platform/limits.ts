@@ -96,3 +96,110 @@ export const verifyPoolLimits = Object.freeze({
   /** Keys that a pool thread keeps ready. */
   workerKeysMax: 64,
 });
+
+/** The control plane: main and its threads. */
+export const controlLimits = Object.freeze({
+  heartbeatEveryMs: 500,
+  /** Ticks of main without a beat of a thread: the thread is hung. */
+  threadSilentTicksMax: 20,
+  /** Ticks of a thread without a beat of main: it answers "not ready". */
+  mainSilentReadyTicksMax: 20,
+  /** … and then it ends the process. */
+  mainSilentEndTicksMax: 60,
+  /** An App is closed with what is still open after this time of draining. */
+  drainConnectionsMs: 11_000,
+  /** Main ends the hard way after this; PM2 and Railway allow more than that. */
+  drainDeadlineMs: 11_750,
+  crashBackoffMs: 100,
+  crashesMax: 8,
+  crashWindowMs: 60_000,
+  adminRequestMs: 5_000,
+  adminBodyBytesMax: 64 * 1024,
+  /** Questions of main to a thread. */
+  threadQuestionMs: 2_000,
+});
+
+export const revocationLimits = Object.freeze({
+  /** Without a notification the log is read this often. */
+  pollMs: 200,
+  /** A read of the log that takes longer has lost its connection. */
+  readTimeoutMs: 1_000,
+  /** Time for the first read after the start of a process. */
+  startDeadlineMs: 15_000,
+  pageEntriesMax: 1_000,
+  /** Keys of one log entry. */
+  keysMax: 1_024,
+  /** Age at which log entries are removed, and how many at a time. */
+  keptSeconds: 3_600,
+  trimBatchMax: 10_000,
+  /** Longer than any tolerance of clocks on the end of a token. */
+  expiredTokenKeptSeconds: 3_600,
+  /** An unchanged position is acknowledged this often. */
+  acknowledgeEveryMs: 5_000,
+  /** A process not seen for this long has no row any more. */
+  instanceForgottenMs: 60_000,
+  /** After this long without an acknowledgement a process registers before it trusts itself. */
+  registerAgainMs: 30_000,
+  clusterSlackMs: 250,
+  clusterPollMinMs: 10,
+  clusterPollMaxMs: 100,
+  /** Within this time our own notification must come back, or nobody forwards them. */
+  probeMs: 2_000,
+  globalRetryAfterSeconds: 10,
+});
+
+export const iamLimits = Object.freeze({
+  /** Default and greatest page of users and roles. */
+  pageMaxCount: 100,
+  skipMaxCount: 1_000_000,
+  bulkUsersMaxCount: 100,
+  rolePermissionsMaxCount: 32,
+  issuerMaxCharacters: 512,
+  subjectMaxCharacters: 255,
+});
+
+export const httpLimits = Object.freeze({
+  /** Set before the first HTTP thread starts (`UWS_HTTP_MAX_HEADERS_SIZE`). */
+  headerBlockBytesMax: 16_384,
+  urlBytesMax: 2_048,
+  queryPairsMax: 64,
+  requestIdCharactersMax: 128,
+  /** Faults reported of one request. */
+  faultsMax: 20,
+  faultNameCharactersMax: 64,
+  jsonDepthMax: 32,
+  jsonNamesMax: 10_000,
+  deadlineMs: 10_000,
+  /** A request that took longer is always logged. */
+  slowMs: 1_000,
+  /** A reply cached for longer than this many ids would share a prefix with too many others. */
+  idsPerPrefixMax: 1_048_576,
+  retryAfterSeconds: 1,
+  /** Addresses over their budget that a thread remembers. */
+  blockedAddressesMax: 10_000,
+  corsMaxAgeSeconds: 600,
+  hstsSeconds: 31_536_000,
+  docsMaxAgeSeconds: 3_600,
+  healthCheckMs: 2_000,
+});
+
+export const serverLimits = Object.freeze({
+  /** Open connections of one thread; the next is closed unanswered. */
+  connectionsMax: 20_000,
+  /** Bodies waiting in memory, all connections of a thread together. */
+  bodiesBytesMax: 64 * 1024 * 1024,
+  /** Rest of a refused body that is read and thrown away so that the refusal arrives. */
+  lingerBytesMax: 8 * 1024 * 1024,
+  lingerMs: 2_000,
+  /** A refusal of bad framing: long enough for its bytes to leave. */
+  farewellMs: 20,
+  balanceEveryMs: 1_000,
+  balanceSurplusRatio: 1.25,
+  /** After this the connections of a draining thread are closed. */
+  drainMs: 11_000,
+  drainPollMs: 25,
+  /** A reader that takes nothing for this long loses its connection. */
+  writeStallMs: 10_000,
+  /** Answers above this are written in parts, as the reader takes them. */
+  partBytes: 256 * 1024,
+});

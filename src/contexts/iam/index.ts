@@ -1,0 +1,45 @@
+/** The iam context: users, the role catalogue, and who holds which role. */
+import type { Invalidate, LoadRoles, ProvisionUser } from "../../auth/index.ts";
+import type { Route } from "../../http/route.ts";
+import type { Database } from "../../platform/postgres.ts";
+import { createRoleStore, type RoleStore } from "./role-store.ts";
+import { createIamRoutes } from "./routes.ts";
+import { createIssuerNames, createLoadRoles, createProvisionUser } from "./store.ts";
+import { createUserStore, type UserStore } from "./user-store.ts";
+
+export { PERMISSIONS } from "./catalogue.ts";
+export { iamErrors } from "./errors.ts";
+export type { Role, RoleStore } from "./role-store.ts";
+export type { User, UserStore } from "./user-store.ts";
+
+export interface IamOptions {
+  readonly database: Database;
+  readonly invalidate: Invalidate;
+  /** `iss` of our own tokens; stored as a constant, so it may change. */
+  readonly ownIssuer: string;
+  /** Configured issuers besides our own, the default of `POST /v1/users` first. */
+  readonly foreignIssuers?: readonly string[];
+}
+
+export interface Iam {
+  readonly routes: Route[];
+  readonly loadRoles: LoadRoles;
+  readonly provisionUser: ProvisionUser;
+  /** The same operations for the command line. */
+  readonly users: UserStore;
+  readonly roles: RoleStore;
+}
+
+export function createIam(options: IamOptions): Iam {
+  const { database, invalidate, ownIssuer, foreignIssuers = [] } = options;
+  const issuerNames = createIssuerNames(ownIssuer);
+  const users = createUserStore(database, invalidate, issuerNames);
+  const roles = createRoleStore(database, invalidate);
+  return Object.freeze({
+    routes: createIamRoutes({ users, roles, issuers: [...foreignIssuers, ownIssuer] }),
+    loadRoles: createLoadRoles(database, issuerNames),
+    provisionUser: createProvisionUser(issuerNames),
+    users,
+    roles,
+  });
+}

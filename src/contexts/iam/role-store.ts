@@ -1,0 +1,130 @@
+import type { Invalidate } from "../../auth/index.ts";
+import type { ContextName } from "../../http/principal.ts";
+import { platformErrors } from "../../platform/errors.ts";
+import { isUniqueViolation, type Database } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+import { iamErrors } from "./errors.ts";
+import { BUILT_IN_TENANT_ID } from "./store.ts";
+
+/** A row of the catalogue. Built-in roles are common to all tenants and cannot be changed. */
+export interface Role {
+  readonly context: ContextName;
+  readonly name: string;
+  readonly permissions: readonly string[];
+  readonly builtIn: boolean;
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface RoleKey {
+  readonly tenantId: string;
+  readonly context: ContextName;
+  readonly name: string;
+}
+
+export interface RoleStore {
+  /** The roles a tenant can assign: the built-in ones and its own, by context and name. */
+  list(filter: {
+    tenantId: string;
+    context: ContextName | undefined;
+    skip: number;
+    limit: number;
+  }): Promise<{ roles: Role[]; total: number }>;
+  /** Throws `role_exists`, also when a built-in role has the name. */
+  create(role: RoleKey & { permissions: readonly string[] }): Promise<Role>;
+  /** Throws `not_found`, `role_built_in`, `version_conflict`. */
+  change(
+    role: RoleKey & { permissions: readonly string[]; version: number | undefined },
+  ): Promise<Role>;
+}
+
+interface RoleRow {
+  context: ContextName;
+  name: string;
+  permissions: string[];
+  built_in: boolean;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+const roleColumns = sql`
+  context, name, permissions, tenant_id = ${BUILT_IN_TENANT_ID} AS built_in, version,
+  created_at, updated_at`;
+
+export function createRoleStore(database: Database, invalidate: Invalidate): RoleStore {
+  return Object.freeze({
+    async list(filter) {
+      const ofContext =
+        filter.context === undefined ? sql.empty : sql`AND context = ${filter.context}`;
+      const { rows } = await database.query<RoleRow & { total: number }>(sql`
+        WITH matching AS (
+          SELECT ${roleColumns} FROM iam.roles
+           WHERE tenant_id IN (${BUILT_IN_TENANT_ID}, ${filter.tenantId}) ${ofContext}),
+        page AS (
+          SELECT * FROM matching ORDER BY context, name LIMIT ${filter.limit} OFFSET ${filter.skip})
+        SELECT page.*, counted.total
+          FROM (SELECT count(*)::int AS total FROM matching) counted
+          LEFT JOIN page ON true
+         ORDER BY page.context, page.name`);
+      return {
+        // An empty page past the end still carries the total, in one row without a role.
+        roles: rows.filter((row) => row.name !== null).map(toRole),
+        total: rows[0]?.total ?? 0,
+      };
+    },
+    async create({ tenantId, context, name, permissions }) {
+      try {
+        const { rows } = await database.query<RoleRow>(sql`
+          INSERT INTO iam.roles (tenant_id, context, name, permissions)
+          SELECT ${tenantId}::uuid, ${context}::text, ${name}::text, ${permissions}::text[]
+           WHERE NOT EXISTS (SELECT 1 FROM iam.roles
+                              WHERE context = ${context} AND name = ${name}
+                                AND tenant_id = ${BUILT_IN_TENANT_ID})
+          RETURNING ${roleColumns}`);
+        if (rows[0] !== undefined) return toRole(rows[0]);
+      } catch (error) {
+        if (!isUniqueViolation(error, "roles_key")) throw error;
+      }
+      throw iamErrors.failure("role_exists");
+    },
+    async change({ tenantId, context, name, permissions, version }) {
+      return await database.withTransaction(
+        async (tx) => {
+          const { rows: found } = await tx.query<RoleRow>(sql`
+            SELECT ${roleColumns} FROM iam.roles
+             WHERE context = ${context} AND name = ${name}
+               AND tenant_id IN (${BUILT_IN_TENANT_ID}, ${tenantId})
+               FOR UPDATE`);
+          const [role] = found;
+          if (role === undefined) throw platformErrors.failure("not_found");
+          if (role.built_in) throw iamErrors.failure("role_built_in");
+          if (version !== undefined && version !== role.version) {
+            throw platformErrors.failure("version_conflict");
+          }
+          const { rows } = await tx.query<RoleRow>(sql`
+            UPDATE iam.roles
+               SET permissions = ${permissions}::text[], version = version + 1, updated_at = now()
+             WHERE context = ${context} AND name = ${name} AND tenant_id = ${tenantId}
+            RETURNING ${roleColumns}`);
+          invalidate(tx, [{ kind: "roles" }]);
+          return toRole(rows[0]!);
+        },
+        { revocation: true },
+      );
+    },
+  } satisfies RoleStore);
+}
+
+function toRole(row: RoleRow): Role {
+  return {
+    context: row.context,
+    name: row.name,
+    permissions: row.permissions,
+    builtIn: row.built_in,
+    version: row.version,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

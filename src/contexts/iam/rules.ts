@@ -1,0 +1,88 @@
+import { CONTEXTS, hasPermission, type ContextName, type Principal } from "../../http/principal.ts";
+import { platformErrors, type AppError } from "../../platform/errors.ts";
+import { normaliseUuid } from "../../platform/ids.ts";
+import { iamLimits } from "../../platform/limits.ts";
+import { foreignPermissions, isRoleName } from "./catalogue.ts";
+
+function invalid(path: string, code: string, message: string): AppError {
+  return platformErrors.failure("validation_failed", { errors: [{ path, code, message }] });
+}
+
+/** A user sees himself; who manages users or their roles sees everybody of the tenant. */
+export function maySeeUser(principal: Principal, userId: string): boolean {
+  return (
+    principal.userId === userId ||
+    hasPermission(principal, "iam", "manage_users") ||
+    hasPermission(principal, "iam", "manage_roles")
+  );
+}
+
+/** Dashed lower case, or throws `validation_failed`. */
+export function readUuid(text: string, path: string): string {
+  const id = normaliseUuid(text);
+  if (id === undefined) throw invalid(path, "format", "must be a UUID");
+  return id;
+}
+
+/** `IAM` and `iam` are one context. */
+export function readContext(text: string): ContextName {
+  const context = CONTEXTS.find((name) => name === (text === "IAM" ? "iam" : text));
+  if (context === undefined) throw invalid("/path/context", "enum", "must be a known context");
+  return context;
+}
+
+/** Throws `validation_failed` when a permission is not one of the role's own context. */
+export function assertPermissionsOf(
+  context: ContextName,
+  permissions: readonly string[],
+  path: string,
+): void {
+  const errors = foreignPermissions(context, permissions).map((permission) => ({
+    path: `${path}/${permissions.indexOf(permission)}`,
+    code: "enum",
+    message: `must be a permission of ${context}`,
+  }));
+  if (errors.length > 0) throw platformErrors.failure("validation_failed", { errors });
+}
+
+/** Throws `validation_failed` for a name a new role may not have. */
+export function assertRoleName(name: string): void {
+  if (!isRoleName(name)) {
+    throw invalid("/body/name", "reserved", "must be a name that is not reserved");
+  }
+}
+
+/**
+ * The version the caller has seen: `If-Match: "3"` or the body's `version`. Undefined: the caller
+ * does not care.
+ */
+export function readVersion(
+  ifMatch: string | undefined,
+  bodyVersion: number | undefined,
+): number | undefined {
+  if (ifMatch === undefined || ifMatch === "*") return bodyVersion;
+  const match = /^(?:W\/)?"?([1-9][0-9]{0,8})"?$/.exec(ifMatch);
+  if (match === null) throw invalid("/headers/if-match", "pattern", "must be one version");
+  const version = Number(match[1]);
+  if (bodyVersion !== undefined && bodyVersion !== version) {
+    throw invalid("/body/version", "mismatch", "must equal If-Match");
+  }
+  return version;
+}
+
+export interface Page {
+  readonly skip: number;
+  readonly limit: number;
+}
+
+/** The page asked for; a limit above the greatest is lowered to it. */
+export function readPage(query: { skip?: number; limit?: number }): Page {
+  return {
+    skip: query.skip ?? 0,
+    limit: Math.min(query.limit ?? iamLimits.pageMaxCount, iamLimits.pageMaxCount),
+  };
+}
+
+export function toPagination({ skip, limit }: Page, total: number) {
+  return { page: Math.floor(skip / limit) + 1, limit, total, pages: Math.ceil(total / limit) };
+}

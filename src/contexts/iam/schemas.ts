@@ -1,0 +1,118 @@
+import { Type, type TProperties } from "typebox";
+import { CONTEXTS } from "../../http/principal.ts";
+import { iamLimits } from "../../platform/limits.ts";
+import { PERMISSIONS } from "./catalogue.ts";
+import { USER_SORTS } from "./user-store.ts";
+
+const closed = <P extends TProperties>(properties: P, options: object = {}) =>
+  Type.Object(properties, { additionalProperties: false, ...options });
+
+const HEX = "[0-9a-fA-F]";
+const UUID = `${HEX}{8}-?${HEX}{4}-?${HEX}{4}-?${HEX}{4}-?${HEX}{12}`;
+
+/** Any spelling that `normaliseUuid` reads; `format` would refuse all but one of them. */
+const uuid = Type.String({
+  pattern: `^([uU][rR][nN]:[uU][uU][iI][dD]:)?(${UUID}|\\{${UUID}\\})$`,
+  maxLength: 47,
+  examples: ["0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"],
+});
+
+const roleName = Type.String({ pattern: "^[a-z0-9_]{3,50}$", examples: ["meal_manager"] });
+/** `IAM` is the same context as `iam`. */
+const context = Type.Enum([...CONTEXTS, "IAM"]);
+const permissions = Type.Array(Type.String({ pattern: "^[a-z0-9_]{1,64}$" }), {
+  maxItems: iamLimits.rolePermissionsMaxCount,
+  uniqueItems: true,
+});
+const version = Type.Integer({ minimum: 1 });
+const skip = Type.Optional(Type.Integer({ minimum: 0, maximum: iamLimits.skipMaxCount }));
+const limit = Type.Optional(
+  Type.Integer({
+    minimum: 1,
+    description: `More than ${iamLimits.pageMaxCount} is read as ${iamLimits.pageMaxCount}.`,
+  }),
+);
+
+export const userParams = closed({ user_id: uuid });
+export const heldRoleParams = closed({ user_id: uuid, context, name: roleName });
+export const roleParams = closed({ context, name: roleName });
+
+export const userCreateBody = closed({
+  user_id: uuid,
+  issuer: Type.Optional(Type.String({ minLength: 1, maxLength: iamLimits.issuerMaxCharacters })),
+});
+
+export const userListQuery = closed({
+  skip,
+  limit,
+  sort: Type.Optional(Type.Enum([...USER_SORTS])),
+  issuer: Type.Optional(Type.String({ minLength: 1, maxLength: iamLimits.issuerMaxCharacters })),
+  subject: Type.Optional(Type.String({ minLength: 1, maxLength: iamLimits.subjectMaxCharacters })),
+  role_context: Type.Optional(context),
+  role_name: Type.Optional(roleName),
+  discarded: Type.Optional(Type.Boolean()),
+});
+
+export const roleAssignBody = closed({
+  user_id: Type.Optional(uuid),
+  role: closed({ name: roleName, context, permissions: Type.Optional(permissions) }),
+  version: Type.Optional(version),
+});
+
+export const roleListQuery = closed({ skip, limit, context: Type.Optional(context) });
+export const roleCreateBody = closed({ context, name: roleName, permissions });
+export const roleChangeBody = closed({ permissions, version: Type.Optional(version) });
+export const bulkAssignBody = closed({
+  user_ids: Type.Array(uuid, { minItems: 1, maxItems: iamLimits.bulkUsersMaxCount }),
+});
+
+const heldRoleView = Type.Object({
+  context: Type.Enum([...CONTEXTS]),
+  name: Type.String(),
+  permissions: Type.Array(Type.String()),
+});
+const userView = Type.Object({
+  id: Type.String({ format: "uuid" }),
+  issuer: Type.String(),
+  subject: Type.String(),
+  roles: Type.Array(heldRoleView),
+  created_at: Type.String({ format: "date-time" }),
+  updated_at: Type.String({ format: "date-time" }),
+  version,
+  discarded: Type.Boolean(),
+});
+const roleView = Type.Object({
+  context: Type.Enum([...CONTEXTS]),
+  name: Type.String(),
+  permissions: Type.Array(Type.String()),
+  built_in: Type.Boolean(),
+  version,
+  created_at: Type.String({ format: "date-time" }),
+  updated_at: Type.String({ format: "date-time" }),
+});
+const pagination = Type.Object({
+  page: Type.Integer(),
+  limit: Type.Integer(),
+  total: Type.Integer(),
+  pages: Type.Integer(),
+});
+
+export const userAnswer = Type.Object({ data: userView });
+export const userListAnswer = Type.Object({ data: Type.Array(userView), pagination });
+export const roleAnswer = Type.Object({ data: roleView });
+export const roleListAnswer = Type.Object({ data: Type.Array(roleView), pagination });
+export const changeAnswer = Type.Object({
+  data: Type.Object({ message: Type.String(), id: Type.String({ format: "uuid" }), version }),
+});
+export const bulkAnswer = Type.Object({
+  data: Type.Object({
+    assigned: Type.Array(Type.String({ format: "uuid" })),
+    unchanged: Type.Array(Type.String({ format: "uuid" })),
+    unknown: Type.Array(Type.String({ format: "uuid" })),
+  }),
+});
+
+/** For the docs: what each context knows. */
+export const permissionsDescription = Object.entries(PERMISSIONS)
+  .map(([name, known]) => `${name}: ${known.join(", ")}`)
+  .join("; ");

@@ -1,0 +1,120 @@
+import type { Identity, LoadRoles, ProvisionUser, RoleGrants } from "../../auth/index.ts";
+import { CONTEXTS, type ContextName } from "../../http/principal.ts";
+import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+import { DEFAULT_ROLE } from "./catalogue.ts";
+import { iamErrors } from "./errors.ts";
+
+/** How our own issuer is stored: its public address may change, its users stay. */
+const LOCAL_ISSUER = "local";
+
+/** Translates between issuers as tokens name them and as `iam.users` stores them. */
+export interface IssuerNames {
+  /** Undefined for a foreign issuer that calls itself by our stored name. */
+  stored(issuer: string): string | undefined;
+  real(stored: string): string;
+  isOwn(issuer: string): boolean;
+}
+
+export function createIssuerNames(ownIssuer: string): IssuerNames {
+  return Object.freeze({
+    stored(issuer: string) {
+      if (issuer === ownIssuer) return LOCAL_ISSUER;
+      return issuer === LOCAL_ISSUER ? undefined : issuer;
+    },
+    real: (stored: string) => (stored === LOCAL_ISSUER ? ownIssuer : stored),
+    isOwn: (issuer: string) => issuer === ownIssuer,
+  });
+}
+
+/** One role of a user as the catalogue has it. */
+export interface HeldRole {
+  readonly context: ContextName;
+  readonly name: string;
+  readonly permissions: readonly string[];
+}
+
+/**
+ * The roles a user holds, as JSON, in a stable order; never null. To be used where `u` is a row of
+ * `iam.users`.
+ */
+export const heldRoles = sql`
+  (SELECT coalesce(json_agg(json_build_object(
+            'context', r.context, 'name', r.name, 'permissions', r.permissions)
+            ORDER BY r.context, r.name), '[]'::json)
+     FROM iam.user_role_association a
+     JOIN iam.roles r ON (r.context, r.name, r.tenant_id)
+                       = (a.role_context, a.role_name, a.role_tenant_id)
+    WHERE a.user_id = u.id)`;
+
+interface GrantRow {
+  user_id: string;
+  tenant_id: string;
+  roles: HeldRole[];
+}
+
+/** One single-statement read on the pipelined reader. Unknown and discarded users: undefined. */
+export function createLoadRoles(database: Database, issuerNames: IssuerNames): LoadRoles {
+  return async (identity: Identity) => {
+    const issuer = issuerNames.stored(identity.issuer);
+    if (issuer === undefined) return undefined;
+    const rows = await database.read<GrantRow>(sql`
+      SELECT u.id AS user_id, u.tenant_id, ${heldRoles} AS roles
+        FROM iam.users u
+       WHERE u.issuer = ${issuer} AND u.subject = ${identity.subject} AND NOT u.discarded`);
+    return rows[0] === undefined ? undefined : toGrants(rows[0]);
+  };
+}
+
+/** Groups roles and the union of their permissions by context; deeply frozen. */
+function toGrants(row: GrantRow): RoleGrants {
+  const roles: Partial<Record<ContextName, readonly string[]>> = {};
+  const permissions: Partial<Record<ContextName, readonly string[]>> = {};
+  for (const context of CONTEXTS) {
+    const held = row.roles.filter((role) => role.context === context);
+    if (held.length === 0) continue;
+    roles[context] = Object.freeze(held.map((role) => role.name));
+    permissions[context] = Object.freeze([...new Set(held.flatMap((role) => role.permissions))]);
+  }
+  return Object.freeze({
+    userId: row.user_id,
+    tenantId: row.tenant_id,
+    roles: Object.freeze(roles),
+    permissions: Object.freeze(permissions),
+  });
+}
+
+/**
+ * Makes the IAM user of a new account in the account's own transaction, with the role `user` in
+ * every context. Throws `user_exists` when the id or the identity is taken.
+ */
+export function createProvisionUser(issuerNames: IssuerNames): ProvisionUser {
+  return async (tx, { userId, issuer, subject, tenantId }) => {
+    await insertUser(tx, issuerNames, { userId, issuer, subject, tenantId });
+  };
+}
+
+/** Throws `user_exists`. A refused insert spoils the transaction: the caller lets it roll back. */
+export async function insertUser(
+  tx: Transaction,
+  issuerNames: IssuerNames,
+  user: Identity & { readonly userId: string; readonly tenantId: string },
+): Promise<void> {
+  const issuer = issuerNames.stored(user.issuer);
+  if (issuer === undefined) throw iamErrors.failure("user_exists", { note: "reserved issuer" });
+  try {
+    await tx.query(sql`
+      INSERT INTO iam.users (id, issuer, subject, tenant_id)
+      VALUES (${user.userId}, ${issuer}, ${user.subject}, ${user.tenantId})`);
+  } catch (error) {
+    if (isUniqueViolation(error)) throw iamErrors.failure("user_exists", { cause: error });
+    throw error;
+  }
+  await tx.query(sql`
+    INSERT INTO iam.user_role_association (user_id, role_context, role_name)
+    SELECT ${user.userId}::uuid, context, name FROM iam.roles
+     WHERE name = ${DEFAULT_ROLE} AND tenant_id = ${BUILT_IN_TENANT_ID}`);
+}
+
+/** Owner of the catalogue rows that come with the program. */
+export const BUILT_IN_TENANT_ID = "00000000-0000-0000-0000-000000000000";

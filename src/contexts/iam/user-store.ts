@@ -1,0 +1,177 @@
+import type { Identity, Invalidate } from "../../auth/index.ts";
+import type { ContextName } from "../../http/principal.ts";
+import type { Database } from "../../platform/postgres.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
+import { heldRoles, type HeldRole, type IssuerNames } from "./store.ts";
+import { createUserChanges } from "./user-changes.ts";
+
+/** Somebody IAM knows, whoever signs their tokens. */
+export interface User extends Identity {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly roles: readonly HeldRole[];
+  readonly version: number;
+  readonly discarded: boolean;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface UserFilter {
+  readonly tenantId: string;
+  readonly issuer?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly roleContext?: ContextName | undefined;
+  readonly roleName?: string | undefined;
+  readonly discarded?: boolean | undefined;
+  readonly sort?: UserSort | undefined;
+  readonly skip: number;
+  readonly limit: number;
+}
+
+export const USER_SORTS = [
+  "created_at",
+  "-created_at",
+  "updated_at",
+  "-updated_at",
+  "id",
+  "-id",
+] as const;
+export type UserSort = (typeof USER_SORTS)[number];
+
+/** What a change names: one user of one tenant, and the version the caller has seen, if any. */
+export interface UserChange {
+  readonly userId: string;
+  readonly tenantId: string;
+  readonly version?: number | undefined;
+}
+
+export interface RoleChange extends UserChange {
+  readonly context: ContextName;
+  readonly name: string;
+}
+
+export interface BulkChange {
+  readonly userIds: readonly string[];
+  readonly tenantId: string;
+  readonly context: ContextName;
+  readonly name: string;
+}
+
+export interface ChangeResult {
+  readonly id: string;
+  readonly version: number;
+}
+
+export interface BulkAssignment {
+  readonly assigned: readonly string[];
+  readonly unchanged: readonly string[];
+  readonly unknown: readonly string[];
+}
+
+/** Users of other tenants do not exist for any of these. */
+export interface UserStore {
+  list(filter: UserFilter): Promise<{ users: User[]; total: number }>;
+  find(userId: string, tenantId: string): Promise<User | undefined>;
+  /**
+   * A foreign identity whose subject is an id somebody has already gets a new id. Throws
+   * `user_exists` when the identity is taken.
+   */
+  create(user: Identity & { tenantId: string }): Promise<ChangeResult>;
+  /** Throws `not_found`, `version_conflict`, `last_administrator`. */
+  discard(change: UserChange): Promise<ChangeResult>;
+  /** Changes nothing when the role is held already. Throws `not_found`, `role_unknown`, … */
+  assignRole(change: RoleChange): Promise<ChangeResult>;
+  /** Throws `not_found` for the user and for a role not held, `last_administrator`. */
+  removeRole(change: RoleChange): Promise<ChangeResult>;
+  /** The same role to many users, in one transaction; unknown users are named, not refused. */
+  assignRoleToMany(change: BulkChange): Promise<BulkAssignment>;
+}
+
+interface UserRow {
+  id: string;
+  issuer: string;
+  subject: string;
+  tenant_id: string;
+  roles: HeldRole[];
+  version: number;
+  discarded: boolean;
+  created_at: Date;
+  updated_at: Date;
+}
+
+const userColumns = sql`
+  u.id, u.issuer, u.subject, u.tenant_id, u.version, u.discarded, u.created_at, u.updated_at`;
+
+// The id comes last in every order, so that pages neither repeat nor lose a row.
+const orders: Readonly<Record<UserSort, Sql>> = Object.freeze({
+  created_at: sql`u.created_at, u.id`,
+  "-created_at": sql`u.created_at DESC, u.id DESC`,
+  updated_at: sql`u.updated_at, u.id`,
+  "-updated_at": sql`u.updated_at DESC, u.id DESC`,
+  id: sql`u.id`,
+  "-id": sql`u.id DESC`,
+});
+
+export function createUserStore(
+  database: Database,
+  invalidate: Invalidate,
+  issuerNames: IssuerNames,
+): UserStore {
+  const toUser = (row: UserRow): User => ({
+    id: row.id,
+    issuer: issuerNames.real(row.issuer),
+    subject: row.subject,
+    tenantId: row.tenant_id,
+    roles: row.roles,
+    version: row.version,
+    discarded: row.discarded,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  });
+
+  return Object.freeze({
+    ...createUserChanges(database, invalidate, issuerNames),
+    async list(filter: UserFilter) {
+      const order = orders[filter.sort ?? "created_at"];
+      const { rows } = await database.query<UserRow & { total: number }>(sql`
+        WITH matching AS (SELECT u.* FROM iam.users u WHERE ${conditions(filter, issuerNames)}),
+        page AS (
+          SELECT u.*, row_number() OVER (ORDER BY ${order}) AS place FROM matching u
+           ORDER BY place LIMIT ${filter.limit} OFFSET ${filter.skip})
+        SELECT ${userColumns}, ${heldRoles} AS roles, counted.total
+          FROM (SELECT count(*)::int AS total FROM matching) counted
+          LEFT JOIN page u ON true
+         ORDER BY u.place`);
+      return {
+        // An empty page past the end still carries the total, in one row without a user.
+        users: rows.filter((row) => row.id !== null).map(toUser),
+        total: rows[0]?.total ?? 0,
+      };
+    },
+    async find(userId: string, tenantId: string) {
+      const rows = await database.read<UserRow>(sql`
+        SELECT ${userColumns}, ${heldRoles} AS roles FROM iam.users u
+         WHERE u.id = ${userId} AND u.tenant_id = ${tenantId} AND NOT u.discarded`);
+      return rows[0] === undefined ? undefined : toUser(rows[0]);
+    },
+  });
+}
+
+function conditions(filter: UserFilter, issuerNames: IssuerNames): Sql {
+  const parts = [
+    sql`u.tenant_id = ${filter.tenantId}`,
+    sql`u.discarded = ${filter.discarded ?? false}`,
+  ];
+  if (filter.issuer !== undefined) {
+    parts.push(sql`u.issuer = ${issuerNames.stored(filter.issuer) ?? null}`);
+  }
+  if (filter.subject !== undefined) parts.push(sql`u.subject = ${filter.subject}`);
+  if (filter.roleContext !== undefined || filter.roleName !== undefined) {
+    parts.push(sql`EXISTS (
+      SELECT 1 FROM iam.user_role_association held
+       WHERE held.user_id = u.id
+         AND held.role_context = coalesce(${filter.roleContext ?? null}, held.role_context)
+         AND held.role_name = coalesce(${filter.roleName ?? null}, held.role_name))`);
+  }
+  return sql.join(parts, sql` AND `);
+}
