@@ -203,3 +203,25 @@ export const serverLimits = Object.freeze({
   /** Answers above this are written in parts, as the reader takes them. */
   partBytes: 256 * 1024,
 });
+
+export const productLimits = Object.freeze({
+  pageItemsMax: 200,
+  nameCharactersMax: 500,
+  shortTextCharactersMax: 200,
+  mediumTextCharactersMax: 1_000,
+  labelTextCharactersMax: 5_000,
+  barcodeCharactersMax: 50,
+  jsonDataCharactersMax: 200_000,
+  urlCharactersMax: 2_083,
+  houseCharactersMax: 64,
+  /** How many values one repeatable filter of the list may have. */
+  filterValuesMax: 100,
+  /** Filters of which a thread remembers the number of matches. */
+  totalsMax: 500,
+  similarNamesMax: 20,
+  similarCandidatesMax: 200,
+  similarQueryCharactersMax: 200,
+  importBatchRows: 1_000,
+  importLineCharactersMax: 1_000_000,
+  importProblemsMax: 100,
+});

@@ -1,0 +1,34 @@
+import type { Config } from "../../platform/config.ts";
+import { tokenLimits } from "../../platform/limits.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import type { Claims, ClaimRules } from "../token/claims.ts";
+import { ACCESS_TOKEN_TYPE } from "../token/issue.ts";
+import type { Issuer } from "./issuer.ts";
+
+export type LocalIssuerSettings = Pick<Config, "publicUrl" | "jwtAudience" | "staleSeconds">;
+
+/** Ourselves: access tokens of RFC 9068, signed by a key of the ring. */
+export function createLocalIssuer(
+  config: LocalIssuerSettings,
+  keyRing: Pick<KeyRing, "verificationKey">,
+): Issuer {
+  const rules: ClaimRules = Object.freeze({
+    issuer: config.publicUrl,
+    audiences: Object.freeze([config.jwtAudience]),
+    typ: ACCESS_TOKEN_TYPE,
+    lifetimeSecondsMax: tokenLimits.ownLifetimeSecondsMax,
+    skewSeconds: tokenLimits.skewSeconds,
+    required: Object.freeze(["jti", "client_id", "sid", "tid"] as const),
+  });
+  return Object.freeze({
+    issuer: config.publicUrl,
+    ruleSetId: `local ${JSON.stringify(rules)}`,
+    rules,
+    staleMs: config.staleSeconds * 1000,
+    keyFor(kid: string, alg: string) {
+      const key = keyRing.verificationKey(kid);
+      return key?.alg === alg ? key : undefined;
+    },
+    tenantOf: (claims: Claims) => claims.tenantId,
+  });
+}
