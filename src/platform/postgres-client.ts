@@ -1,0 +1,51 @@
+import pg from "pg";
+import { databaseLimits } from "./limits.ts";
+import type { Sql } from "./sql.ts";
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly applicationName: string;
+  readonly statementTimeoutMs?: number;
+}
+
+export interface Result<T> {
+  rows: T[];
+  rowCount: number;
+}
+
+// Counts are 64 bits wide on the wire and far below 2^53 in fact; a calendar day is no instant.
+const toNumber = (text: string) => Number(text);
+const toText = (text: string) => text;
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: "text" | "binary") => {
+    if (oid === pg.types.builtins.INT8) return toNumber;
+    if (oid === pg.types.builtins.DATE) return toText;
+    return pg.types.getTypeParser(oid, format as "text");
+  }) as typeof pg.types.getTypeParser,
+};
+
+/** pg's settings of every connection we open: nothing waits for ever. */
+export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
+  const statementTimeoutMs = options.statementTimeoutMs ?? databaseLimits.statementTimeoutMs;
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: databaseLimits.connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    // The server answers first, unless it or the network is gone.
+    query_timeout: statementTimeoutMs + databaseLimits.statementSlackMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: databaseLimits.keepAliveDelayMs,
+    types,
+  };
+}
+
+/** A statement as pg takes it; the name makes the connection keep the plan. */
+export function toQuery(statement: Sql): pg.QueryConfig {
+  const { text, values, name } = statement;
+  return { text, values: values as unknown[], ...(name === undefined ? {} : { name }) };
+}
+
+export function toResult<T>(result: pg.QueryResult): Result<T> {
+  return { rows: result.rows as T[], rowCount: result.rowCount ?? 0 };
+}
