@@ -225,3 +225,55 @@ export const productLimits = Object.freeze({
   importLineCharactersMax: 1_000_000,
   importProblemsMax: 100,
 });
+
+export const cliLimits = Object.freeze({
+  inputMaxBytes: 64 * 1024,
+  redrawMs: 100,
+  barWidthCharacters: 30,
+  /** With no total known, a plain line comes after as many. */
+  plainStepCount: 10_000,
+  connectionsCount: 3,
+  statementTimeoutMs: 60_000,
+  smokeStepTimeoutMs: 10_000,
+  answerMaxBytes: 1024 * 1024,
+  pageCount: 100,
+});
+
+export const sharedMemoryLimits = Object.freeze({
+  generationWords: 65_536,
+  /** Slots of a bucket of the claims table. */
+  bucketSlots: 4,
+  claimsSlotBytes: 1_024,
+  ticksPerSecond: 32,
+});
+
+export const metricsLimits = Object.freeze({
+  /** One block a thread. A counter takes 4 words, a histogram of 12 buckets 30. */
+  blockWords: 8_192,
+  /** Looks at a counter whose carry is being written. */
+  readAttemptsMax: 64,
+});
+
+export const authCacheLimits = Object.freeze({
+  /** Of one thread. Half of them at a time are certain to stay. */
+  firstLevelEntriesMax: 8_192,
+  /** Token text of one thread. */
+  firstLevelCharactersMax: 8 * 1024 * 1024,
+  /** Attempts of an entry to get into the shared table. */
+  publishAttemptsMax: 3,
+  /** Tries to take a slot of a bucket before a fill is dropped. */
+  takeAttemptsMax: 4,
+  sweepEverySeconds: 30,
+});
+
+export const rateCellLimits = Object.freeze({
+  cells: 32_768,
+  bucketCells: 4,
+  ticksPerSecond: 65_536,
+  /** Longest window of a limit; far under half of the 18 h in which 32-bit ticks come round. */
+  windowSecondsMax: 4 * 3_600,
+  sweepEverySeconds: 3_600,
+  exchangeAttemptsMax: 16,
+  /** Callers of one thread that found no cell. */
+  localEntriesMax: 8_192,
+});
