@@ -1,7 +1,11 @@
 import inspector from "node:inspector";
 import { resolve } from "node:path";
 import { availableCores } from "./cores.ts";
-import { createEnvironmentReader, type Environment, type EnvironmentReader } from "./environment.ts";
+import {
+  createEnvironmentReader,
+  type Environment,
+  type EnvironmentReader,
+} from "./environment.ts";
 import { databaseLimits } from "./limits.ts";
 
 export { SETTINGS, type Setting } from "./settings.ts";
@@ -107,16 +111,19 @@ export function loadConfig(): Config {
 }
 
 /** How the connections of a process are divided. */
-export function databaseShares(
-  config: Pick<Config, "databaseConnections" | "httpThreads">,
-): { main: number; perThread: number } {
+export function databaseShares(config: Pick<Config, "databaseConnections" | "httpThreads">): {
+  main: number;
+  perThread: number;
+} {
   const main = databaseLimits.mainConnectionsCount;
   const perThread = Math.floor((config.databaseConnections - main) / config.httpThreads);
   return { main, perThread };
 }
 
 /** What a child process may know of our environment: nothing that could be a secret. */
-export function childEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+export function childEnvironment(
+  extra: Readonly<Record<string, string>> = {},
+): Record<string, string> {
   const passed: Record<string, string> = {};
   for (const name of ["PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot", "LANG"]) {
     const value = process.env[name];
@@ -132,7 +139,9 @@ export function setHeaderBlockBytes(bytes: number): void {
 
 /** A debugger may stop a thread for minutes: nobody is to be convicted of being hung then. */
 export function isInspectorOpen(): boolean {
-  return inspector.url() !== undefined || process.execArgv.some((arg) => arg.startsWith("--inspect"));
+  return (
+    inspector.url() !== undefined || process.execArgv.some((arg) => arg.startsWith("--inspect"))
+  );
 }
 
 function environmentName(given: Environment): string | undefined {
@@ -145,7 +154,11 @@ function readProcess(reader: EnvironmentReader, inProduction: boolean, cores: nu
   const processNumber = reader.integer("NODE_APP_INSTANCE", { min: 0, max: 999 }, 0);
   const underProcessManager =
     reader.given("NODE_APP_INSTANCE") !== undefined || reader.given("pm_id") !== undefined;
-  const webConcurrency = reader.integer("WEB_CONCURRENCY", { min: 1, max: 256 }, underProcessManager ? 2 : 1);
+  const webConcurrency = reader.integer(
+    "WEB_CONCURRENCY",
+    { min: 1, max: 256 },
+    underProcessManager ? 2 : 1,
+  );
   const databaseConnections = reader.integer("DATABASE_CONNECTIONS", { min: 1, max: 1000 });
   // Never more threads by default than the connections suffice for.
   const supplied = Math.floor(
@@ -212,7 +225,10 @@ function readTokens(reader: EnvironmentReader, inProduction: boolean) {
   };
 }
 
-function readKeyEncryptionKeys(reader: EnvironmentReader, inProduction: boolean): KeyEncryptionKey[] {
+function readKeyEncryptionKeys(
+  reader: EnvironmentReader,
+  inProduction: boolean,
+): KeyEncryptionKey[] {
   const name = "KEY_ENCRYPTION_KEYS";
   const given = reader.given(name);
   if (given === undefined) {
@@ -247,7 +263,11 @@ function readSessions(reader: EnvironmentReader) {
     sessionLimit: reader.choice("SESSION_LIMIT", ["evict", "refuse"] as const),
     leaseMs: reader.integer("LEASE_MS", { min: 500, max: 60_000 }),
     staleSeconds: reader.decimal("STALE_SECONDS", { min: 0.5, max: DAY_SECONDS }),
-    emailVerification: reader.choice("EMAIL_VERIFICATION", ["optional", "off", "required"] as const),
+    emailVerification: reader.choice("EMAIL_VERIFICATION", [
+      "optional",
+      "off",
+      "required",
+    ] as const),
     passwordHash: reader.choice("PASSWORD_HASH", ["argon2id", "bcrypt"] as const),
     passwordProfile: reader.choice("PASSWORD_PROFILE", ["standard", "strict", "nist"] as const),
     breachCheck: reader.choice("BREACH_CHECK", ["offline", "hibp"] as const),
@@ -256,7 +276,11 @@ function readSessions(reader: EnvironmentReader) {
 
 function readHttp(reader: EnvironmentReader) {
   const corsOrigins = reader.list("CORS_ORIGINS");
-  if (!corsOrigins.every((origin) => origin === "*" || URL.canParse(origin) && new URL(origin).origin === origin)) {
+  if (
+    !corsOrigins.every(
+      (origin) => origin === "*" || (URL.canParse(origin) && new URL(origin).origin === origin),
+    )
+  ) {
     reader.fault("CORS_ORIGINS must be origins like https://app.example, comma-separated");
   }
   const allowedHosts = reader.list("ALLOWED_HOSTS").map((host) => host.toLowerCase());
@@ -278,7 +302,8 @@ function readHttp(reader: EnvironmentReader) {
 }
 
 function readRate(reader: EnvironmentReader): { count: number; seconds: number } {
-  const [, count, unit] = /^([1-9]\d{0,8})\/(second|minute|hour)$/.exec(reader.text("RATE_LIMIT_DEFAULT")) ?? [];
+  const [, count, unit] =
+    /^([1-9]\d{0,8})\/(second|minute|hour)$/.exec(reader.text("RATE_LIMIT_DEFAULT")) ?? [];
   if (count === undefined || unit === undefined) {
     reader.fault("RATE_LIMIT_DEFAULT must be like 600/minute");
     return { count: 1, seconds: 1 };
@@ -296,7 +321,9 @@ function checkUrl(
   const readable = value?.replace(/^(postgres(?:ql)?:\/\/[^/]*@)\//, "$1localhost/");
   if (readable === undefined) return;
   if (!URL.canParse(readable) || !protocols.includes(new URL(readable).protocol)) {
-    reader.fault(`${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(" or ")}`);
+    reader.fault(
+      `${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(" or ")}`,
+    );
   }
 }
 

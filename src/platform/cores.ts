@@ -6,7 +6,10 @@ import { join } from "node:path";
  * Cores this process may use: what the scheduler allows, or the container's quota (cgroup v2
  * `cpu.max`, v1 `cpu.cfs_quota_us`) when that is less. At least 1.
  */
-export function availableCores(cgroup = "/sys/fs/cgroup", scheduler = availableParallelism()): number {
+export function availableCores(
+  cgroup = "/sys/fs/cgroup",
+  scheduler = availableParallelism(),
+): number {
   const quota = quotaV2(cgroup) ?? quotaV1(cgroup) ?? Infinity;
   return Math.max(1, Math.min(scheduler, Math.floor(quota)));
 }

@@ -23,7 +23,14 @@ interface Range {
 }
 
 const FLAGS: Readonly<Record<string, boolean>> = {
-  "1": true, true: true, on: true, yes: true, "0": false, false: false, off: false, no: false,
+  "1": true,
+  true: true,
+  on: true,
+  yes: true,
+  "0": false,
+  false: false,
+  off: false,
+  no: false,
 };
 
 export function createEnvironmentReader(
@@ -75,7 +82,10 @@ export function createEnvironmentReader(
     list(name) {
       const value = text(name);
       if (value === "none") return [];
-      return value.split(",").map((part) => part.trim()).filter((part) => part !== "");
+      return value
+        .split(",")
+        .map((part) => part.trim())
+        .filter((part) => part !== "");
     },
   };
 }

@@ -78,7 +78,11 @@ function sharedOutput(config: Pick<Config, "environment">): LogSink {
   if (config.environment !== "development" || !isatty(1)) return output;
   // Loaded only on a terminal: nobody else pays for it.
   const { prettyFactory } = createRequire(import.meta.url)("pino-pretty");
-  const pretty = prettyFactory({ messageKey: "message", timestampKey: "timestamp", colorize: true });
+  const pretty = prettyFactory({
+    messageKey: "message",
+    timestampKey: "timestamp",
+    colorize: true,
+  });
   const lines = output;
   return { write: (line) => void lines.write(pretty(line)) };
 }

@@ -28,7 +28,11 @@ const CREATE_TABLE = `
  * when a file that was applied has changed since, or when the database is ahead of this program.
  * A session lock needs a direct connection, not a transaction pooler.
  */
-export async function migrate(url: string, log: Logger, folder = migrationsFolder()): Promise<string[]> {
+export async function migrate(
+  url: string,
+  log: Logger,
+  folder = migrationsFolder(),
+): Promise<string[]> {
   const migrations = await readMigrations(folder);
   const client = new pg.Client({
     connectionString: url,
@@ -83,7 +87,10 @@ async function readApplied(client: pg.Client): Promise<Map<string, string>> {
   }
 }
 
-function toApply(migrations: readonly Migration[], applied: ReadonlyMap<string, string>): Migration[] {
+function toApply(
+  migrations: readonly Migration[],
+  applied: ReadonlyMap<string, string>,
+): Migration[] {
   const known = new Set(migrations.map((migration) => migration.name));
   const unknown = [...applied.keys()].find((name) => !known.has(name));
   if (unknown !== undefined) {

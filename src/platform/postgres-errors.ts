@@ -15,8 +15,16 @@ const RETRY_AFTER = Object.freeze({ "retry-after": String(databaseLimits.retryAf
 const AWAY = /^(08...|53...|57P0.|57014|58030|25006|25P0[34]|55P03)$/;
 // Node's words for a connection that failed, and pg's, which have no code.
 const AWAY_CODES = new Set([
-  "ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH",
-  "ENOTFOUND", "EAI_AGAIN", "EACCES",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EACCES",
 ]);
 const AWAY_TEXT =
   /^(Connection terminated|timeout exceeded when trying|Query read timeout|timeout expired|Client (was closed|has encountered)|The server closed the connection|Cannot use a pool after)/;

@@ -89,7 +89,10 @@ interface State {
   readonly client: pg.PoolClient;
   /** Set when COMMIT or ROLLBACK is on its way: a forgotten promise must not write after it. */
   isOver: boolean;
-  readonly atCommit: { text: string; onRows: ((rows: Record<string, unknown>[]) => void) | undefined }[];
+  readonly atCommit: {
+    text: string;
+    onRows: ((rows: Record<string, unknown>[]) => void) | undefined;
+  }[];
   readonly afterCommit: (() => void)[];
 }
 

@@ -2,10 +2,21 @@ import pg from "pg";
 import { systemClock } from "./clock.ts";
 import { databaseLimits } from "./limits.ts";
 import type { Logger } from "./log.ts";
-import { clientConfig, toQuery, toResult, type ConnectionOptions, type Result } from "./postgres-client.ts";
+import {
+  clientConfig,
+  toQuery,
+  toResult,
+  type ConnectionOptions,
+  type Result,
+} from "./postgres-client.ts";
 import { isAway, toFailure, unavailable } from "./postgres-errors.ts";
 import { createSteadyClient } from "./postgres-reader.ts";
-import { runTransaction, type Loan, type Transaction, type TransactionOptions } from "./postgres-transaction.ts";
+import {
+  runTransaction,
+  type Loan,
+  type Transaction,
+  type TransactionOptions,
+} from "./postgres-transaction.ts";
 import type { Sql } from "./sql.ts";
 
 export { isCheckViolation, isForeignKeyViolation, isUniqueViolation } from "./postgres-errors.ts";
@@ -22,7 +33,10 @@ export interface Database {
   read<T = Record<string, unknown>>(statement: Sql): Promise<T[]>;
   /** A single statement on a connection of the pool. */
   query<T = Record<string, unknown>>(statement: Sql): Promise<Result<T>>;
-  withTransaction<T>(body: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  withTransaction<T>(
+    body: (tx: Transaction) => Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
   stats(): DatabaseStats;
   end(): Promise<void>;
 }
@@ -156,7 +170,8 @@ export function openListener(options: ListenerOptions): Listener {
       return client;
     },
     log: options.log,
-    prepare: async (client) => void (await client.query(`LISTEN ${pg.escapeIdentifier(options.channel)}`)),
+    prepare: async (client) =>
+      void (await client.query(`LISTEN ${pg.escapeIdentifier(options.channel)}`)),
     onConnected: options.onConnected,
     onLost: () => options.onLost(),
   });

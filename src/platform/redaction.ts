@@ -6,7 +6,8 @@ const CENSORED = "[redacted]";
 const SECRET_KEY =
   /pass(word|wd|phrase)|^pwd$|secret|token|cookie|authorization|api[-_]?key|private[-_]?key|credential|^jwt$|^key$|signature|_?otp$|recovery_?code/i;
 // Names that speak of a secret without holding one.
-const HARMLESS_KEY = /(_|^)(id|kid|type|count|digest|seconds|ms|kind|state|name|code)$|(Id|Type|Count|Digest|Seconds|Ms|Kind)$/;
+const HARMLESS_KEY =
+  /(_|^)(id|kid|type|count|digest|seconds|ms|kind|state|name|code)$|(Id|Type|Count|Digest|Seconds|Ms|Kind)$/;
 
 const secretKeys = new Map<string, boolean>();
 

@@ -113,7 +113,8 @@ const comma: Sql = Object.freeze(new Fragment([", "], [], true));
 
 function join(parts: readonly Sql[], separator: Sql = comma): Sql {
   let joined: Sql | undefined;
-  for (const part of parts) joined = joined === undefined ? part : sql`${joined}${separator}${part}`;
+  for (const part of parts)
+    joined = joined === undefined ? part : sql`${joined}${separator}${part}`;
   return joined ?? empty;
 }
 
@@ -121,7 +122,16 @@ function identifier(name: string): Sql {
   if (!/^[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?$/.test(name)) {
     throw new TypeError("not a plain SQL identifier");
   }
-  return new Fragment([name.split(".").map((part) => `"${part}"`).join(".")], [], true);
+  return new Fragment(
+    [
+      name
+        .split(".")
+        .map((part) => `"${part}"`)
+        .join("."),
+    ],
+    [],
+    true,
+  );
 }
 
 function literal(text: string): Sql {

@@ -1,0 +1,171 @@
+import { spawn, spawnSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { childEnvironment } from "./config.ts";
+import { giveTo, type Binaries, type ServerAccount } from "./embedded-binaries.ts";
+import { embeddedLimits } from "./limits.ts";
+
+/** Where one server keeps what it has. */
+export interface ServerFolders {
+  /** The data, owned by the server's account. */
+  readonly data: string;
+  /** Binaries, links, log and socket, in the temporary folder. */
+  readonly cache: string;
+  readonly socket: string;
+  readonly account: ServerAccount;
+}
+
+export type ServerState = { readonly pid: number; readonly isReady: boolean } | undefined;
+
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** The server that runs on these data, if one does. */
+export function serverState({ data }: Pick<ServerFolders, "data">): ServerState {
+  const lines = readLines(path.join(data, "postmaster.pid"));
+  const pid = Number(lines[0]);
+  if (!(pid > 0) || !isServer(pid, data)) return undefined;
+  return { pid, isReady: lines[7]?.startsWith("ready") ?? false };
+}
+
+/** The first start makes the data folder beside its place and renames it: a kill leaves nothing. */
+export function createData({ data, account }: ServerFolders, binaries: Binaries): void {
+  if (fs.existsSync(path.join(data, "PG_VERSION"))) return;
+  const fresh = `${data}.new-${process.pid}`;
+  fs.mkdirSync(fresh, { recursive: true, mode: 0o700 });
+  giveTo(fresh, account);
+  const { status, error, stderr } = spawnSync(
+    binaries.initdb,
+    [
+      ...["-D", fresh, "-U", "postgres", "-A", "trust", "-E", "UTF8"],
+      ...["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"],
+    ],
+    { ...account, env: environmentOf(binaries), cwd: "/", encoding: "utf8" },
+  );
+  if (status !== 0) {
+    fs.rmSync(fresh, { recursive: true, force: true });
+    throw startFailure(data, error?.message ?? stderr);
+  }
+  fs.renameSync(fresh, data);
+}
+
+/** Starts the server and waits until it takes connections. It outlives this process. */
+export async function launchServer(
+  folders: ServerFolders,
+  binaries: Binaries,
+  settings: Readonly<Record<string, string>>,
+): Promise<number> {
+  if (!isDataInUse(folders.data)) removeStaleLocks(folders);
+  // A file and not a pipe: the server must be able to write when we are gone.
+  const logFile = path.join(folders.cache, "postgres.log");
+  const output = fs.openSync(logFile, "w", 0o600);
+  const options = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const child = spawn(binaries.postgres, ["-D", folders.data, "-p", "5432", ...options], {
+    ...folders.account,
+    env: environmentOf(binaries),
+    cwd: "/",
+    stdio: ["ignore", "ignore", output],
+    detached: true,
+  });
+  fs.closeSync(output);
+  let spawnError: Error | undefined;
+  child.on("error", (error) => (spawnError = error));
+  while (serverState(folders)?.isReady !== true) {
+    if (spawnError !== undefined || child.exitCode !== null || child.signalCode !== null) {
+      const told = spawnError?.message ?? fs.readFileSync(logFile, "utf8").slice(-2_000);
+      throw startFailure(folders.data, told);
+    }
+    await sleep(embeddedLimits.pollMs);
+  }
+  child.unref();
+  return child.pid!;
+}
+
+/** Asks the server to end its sessions and stop ("fast"), and waits for it. */
+export async function stopServer(folders: Pick<ServerFolders, "data">): Promise<void> {
+  const state = serverState(folders);
+  if (state === undefined) return;
+  try {
+    process.kill(state.pid, "SIGINT");
+  } catch {
+    return;
+  }
+  const turns = embeddedLimits.stopDeadlineMs / embeddedLimits.pollMs;
+  for (let turn = 0; turn < turns && serverState(folders) !== undefined; turn++) {
+    await sleep(embeddedLimits.pollMs);
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === "EPERM";
+  }
+}
+
+export function readLines(file: string): string[] {
+  try {
+    return fs.readFileSync(file, "utf8").split("\n");
+  } catch {
+    return [];
+  }
+}
+
+function environmentOf({ libraries }: Binaries): Record<string, string> {
+  return childEnvironment({
+    LC_ALL: "C.UTF-8",
+    PGTZ: "UTC",
+    LD_LIBRARY_PATH: libraries,
+    DYLD_LIBRARY_PATH: libraries,
+  });
+}
+
+/**
+ * A living pid is not enough: it may be a zombie that nobody reaps, or a stranger who got the
+ * number after a container started again. The server's working folder is its data folder.
+ */
+function isServer(pid: number, data: string): boolean {
+  if (process.platform !== "linux") return isAlive(pid);
+  return workingFolder(String(pid)) === realPath(data);
+}
+
+function isDataInUse(data: string): boolean {
+  if (process.platform !== "linux") return true;
+  const real = realPath(data);
+  return fs
+    .readdirSync("/proc")
+    .some((entry) => /^\d+$/.test(entry) && workingFolder(entry) === real);
+}
+
+function removeStaleLocks({ data, socket }: ServerFolders): void {
+  const stale = [
+    path.join(data, "postmaster.pid"),
+    path.join(socket, ".s.PGSQL.5432.lock"),
+    path.join(socket, ".s.PGSQL.5432"),
+  ];
+  for (const file of stale) fs.rmSync(file, { force: true });
+}
+
+function workingFolder(pid: string): string | undefined {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
+}
+
+function realPath(folder: string): string | undefined {
+  try {
+    return fs.realpathSync(folder);
+  } catch {
+    return undefined;
+  }
+}
+
+function startFailure(data: string, told: string): Error {
+  if (/No space left|ENOSPC|could not write|could not extend/i.test(told)) {
+    return new Error(`the embedded PostgreSQL found no space left on the disk of ${data}`);
+  }
+  return new Error(`the embedded PostgreSQL did not start: ${told.trim()}`);
+}
