@@ -50,6 +50,8 @@ export interface KeyRing {
   readonly alg: Algorithm;
   /** The key that signs now. */
   signingKey(): SigningKey;
+  /** The public half of it; undefined with a shared secret. */
+  currentPublicKey(): PublicJwk | undefined;
   /** A key that verifies our tokens; undefined for a kid we do not have (any more). */
   verificationKey(kid: string): VerificationKey | undefined;
   /** The key of refresh tokens: the present one, or the one of that name. */
@@ -80,6 +82,7 @@ export function createKeyRing(snapshot: KeyRingSnapshot): KeyRing {
       return keys.alg;
     },
     signingKey: () => keys.signing,
+    currentPublicKey: () => keys.verifying.get(keys.signing.kid)?.jwk,
     verificationKey: (kid) => keys.verifying.get(kid),
     refreshKey,
     jwks: () => keys.jwks,
