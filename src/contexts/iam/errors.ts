@@ -2,7 +2,6 @@ import { defineErrors } from "../../platform/errors.ts";
 
 /** Refusals of the iam context that the common codes do not name. */
 export const iamErrors = defineErrors({
-  permission_denied: { status: 403, title: "The caller lacks a required permission" },
   user_exists: { status: 409, title: "A user with this identity exists" },
   role_exists: { status: 409, title: "A role with this name exists in the context" },
   role_unknown: { status: 422, title: "The context has no role with this name" },

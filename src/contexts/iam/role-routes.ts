@@ -106,7 +106,8 @@ const changeRoleRoute = ({ roles }: RoleRouteDeps) =>
       200: { description: "The role as it is now", schema: roleAnswer },
       409: { description: "`role_built_in` or `version_conflict`" },
     },
-    async handler({ params, body, principal, header, log }) {
+    async handler(request) {
+      const { params, body, principal, log } = request;
       const context = readContext(params.context);
       assertPermissionsOf(context, body.permissions, "/body/permissions");
       const role = await roles.change({
@@ -114,7 +115,7 @@ const changeRoleRoute = ({ roles }: RoleRouteDeps) =>
         context,
         name: params.name,
         permissions: body.permissions,
-        version: readVersion(header("if-match"), body.version),
+        version: readVersion(request, body.version),
       });
       log.info({ context, role: params.name, by: principal.userId }, "role changed");
       return json(200, { data: toView(role) });

@@ -1,4 +1,5 @@
 import { CONTEXTS, hasPermission, type ContextName, type Principal } from "../../http/principal.ts";
+import type { AnyRequest } from "../../http/request.ts";
 import { platformErrors, type AppError } from "../../platform/errors.ts";
 import { normaliseUuid } from "../../platform/ids.ts";
 import { iamLimits } from "../../platform/limits.ts";
@@ -57,9 +58,10 @@ export function assertRoleName(name: string): void {
  * does not care.
  */
 export function readVersion(
-  ifMatch: string | undefined,
+  request: Pick<AnyRequest, "header">,
   bodyVersion: number | undefined,
 ): number | undefined {
+  const ifMatch = request.header("if-match");
   if (ifMatch === undefined || ifMatch === "*") return bodyVersion;
   const match = /^(?:W\/)?"?([1-9][0-9]{0,8})"?$/.exec(ifMatch);
   if (match === null) throw invalid("/headers/if-match", "pattern", "must be one version");

@@ -1,7 +1,7 @@
+import { httpErrors } from "../../http/errors.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
 import { json, noContent } from "../../http/reply.ts";
 import { platformErrors } from "../../platform/errors.ts";
-import { iamErrors } from "./errors.ts";
 import {
   assertPermissionsOf,
   maySeeUser,
@@ -112,7 +112,7 @@ const findUserRoute = ({ users }: UserRouteDeps) =>
     async handler({ params, principal }) {
       const userId = readUuid(params.user_id, "/path/user_id");
       // Asked before the look-up: the answer tells nothing about who exists.
-      if (!maySeeUser(principal, userId)) throw iamErrors.failure("permission_denied");
+      if (!maySeeUser(principal, userId)) throw httpErrors.failure("permission_denied");
       const user = await users.find(userId, principal.tenantId);
       if (user === undefined) throw platformErrors.failure("not_found");
       return json(200, { data: toView(user) }, { etag: `"${user.version}"` });
@@ -131,9 +131,10 @@ const discardUserRoute = ({ users }: UserRouteDeps) =>
       204: { description: "Discarded" },
       409: { description: "`last_administrator`, or `version_conflict` with `If-Match`" },
     },
-    async handler({ params, principal, header, log }) {
+    async handler(request) {
+      const { params, principal, log } = request;
       const userId = readUuid(params.user_id, "/path/user_id");
-      const version = readVersion(header("if-match"), undefined);
+      const version = readVersion(request, undefined);
       await users.discard({ userId, tenantId: principal.tenantId, version });
       log.info({ target_user_id: userId, by: principal.userId }, "user discarded");
       return noContent();
@@ -156,12 +157,13 @@ const assignRoleRoute = ({ users }: UserRouteDeps) =>
       409: { description: "`version_conflict`" },
       422: { description: "`role_unknown`, or a rule of the body is broken" },
     },
-    async handler({ params, body, principal, header, log }) {
+    async handler(request) {
+      const { params, body, principal, log } = request;
       const userId = readUuid(params.user_id, "/path/user_id");
       const context = readContext(body.role.context);
       assertPermissionsOf(context, body.role.permissions ?? [], "/body/role/permissions");
       const { name } = body.role;
-      const version = readVersion(header("if-match"), body.version);
+      const version = readVersion(request, body.version);
       const { tenantId } = principal;
       const changed = await users.assignRole({ userId, tenantId, context, name, version });
       log.info({ target_user_id: userId, context, role: name, by: principal.userId }, "role given");
@@ -183,11 +185,12 @@ const removeRoleRoute = ({ users }: UserRouteDeps) =>
       404: { description: "No such user, or the user does not hold the role" },
       409: { description: "`last_administrator`, or `version_conflict` with `If-Match`" },
     },
-    async handler({ params, principal, header, log }) {
+    async handler(request) {
+      const { params, principal, log } = request;
       const userId = readUuid(params.user_id, "/path/user_id");
       const context = readContext(params.context);
       const { name } = params;
-      const version = readVersion(header("if-match"), undefined);
+      const version = readVersion(request, undefined);
       const { tenantId } = principal;
       const changed = await users.removeRole({ userId, tenantId, context, name, version });
       log.info({ target_user_id: userId, context, role: name, by: principal.userId }, "role taken");
