@@ -1,0 +1,163 @@
+import CircuitBreaker from "opossum";
+import { platformErrors, type AppError } from "./errors.ts";
+import { outgoingLimits } from "./limits.ts";
+import { requestScope } from "./log.ts";
+
+export type BreakerState = "CLOSED" | "OPEN" | "HALF_OPEN";
+
+/**
+ * A circuit breaker around calls to one outside service. CLOSED: calls pass, consecutive failures
+ * are counted. At the threshold → OPEN: calls are refused at once. After the recovery time →
+ * HALF_OPEN: one call is let through; its success → CLOSED, its failure → OPEN.
+ */
+export interface Breaker {
+  readonly name: string;
+  readonly state: BreakerState;
+  /** Runs `call`, or throws `unavailable` (503, `Retry-After`) without running it. */
+  run<T>(call: () => Promise<T>): Promise<T>;
+  stats(): BreakerStats;
+  close(): void;
+}
+
+export interface BreakerStats {
+  readonly state: BreakerState;
+  readonly successes: number;
+  readonly failures: number;
+  readonly refusals: number;
+}
+
+export interface BreakerOptions {
+  /** Consecutive failures that open it. */
+  readonly failureThreshold?: number;
+  readonly recoveryMs?: number;
+  /** A call that takes longer is a failure. */
+  readonly timeoutMs?: number;
+  readonly onStateChange?: (state: BreakerState) => void;
+}
+
+export function createBreaker(name: string, options: BreakerOptions = {}): Breaker {
+  const threshold = options.failureThreshold ?? outgoingLimits.breakerFailureThresholdCount;
+  const recoveryMs = options.recoveryMs ?? outgoingLimits.breakerRecoveryMs;
+  const circuit = new CircuitBreaker((call: () => Promise<unknown>) => call(), {
+    name,
+    timeout: options.timeoutMs ?? outgoingLimits.timeoutMs,
+    resetTimeout: recoveryMs,
+    // opossum opens by the share of failures in a window of time; we count them in a row.
+    errorThresholdPercentage: 100,
+  });
+  const totals = { successes: 0, failures: 0, refusals: 0 };
+  let failuresInARow = 0;
+
+  const stateOf = (): BreakerState => {
+    if (circuit.opened) return "OPEN";
+    return circuit.halfOpen ? "HALF_OPEN" : "CLOSED";
+  };
+  circuit.on("success", () => {
+    totals.successes++;
+    failuresInARow = 0;
+  });
+  circuit.on("failure", () => {
+    totals.failures++;
+    // A call that was let through before the circuit opened may fail after it.
+    if (++failuresInARow >= threshold && circuit.closed) circuit.open();
+  });
+  circuit.on("reject", () => void totals.refusals++);
+  for (const event of ["open", "halfOpen", "close"] as const) {
+    circuit.on(event as "open", () => options.onStateChange?.(stateOf()));
+  }
+
+  return {
+    name,
+    get state() {
+      return stateOf();
+    },
+    async run<T>(call: () => Promise<T>) {
+      try {
+        return (await circuit.fire(call as () => Promise<unknown>)) as T;
+      } catch (error) {
+        throw isOwnRefusal(error) ? refusal(name, error, recoveryMs) : error;
+      }
+    },
+    stats: () => ({ state: stateOf(), ...totals }),
+    close: () => circuit.shutdown(),
+  };
+}
+
+function isOwnRefusal(error: unknown): boolean {
+  return CircuitBreaker.isOurError(error as Error);
+}
+
+function refusal(name: string, cause: unknown, recoveryMs: number): AppError {
+  return platformErrors.failure("unavailable", {
+    cause,
+    note: `circuit ${name}`,
+    headers: { "retry-after": String(Math.max(1, Math.ceil(recoveryMs / 1000))) },
+  });
+}
+
+export interface OutgoingRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly timeoutMs?: number;
+  readonly bytesMax?: number;
+  /** In place of the trace context of the request that is being served. */
+  readonly traceparent?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface OutgoingReply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
+/**
+ * The only outgoing HTTP. Follows no redirect, ends after `timeoutMs` whatever arrives, reads at
+ * most `bytesMax`, carries `x-request-id` and `traceparent` of the request being served. Throws
+ * `unavailable` for everything but an answer; any status below 300 or from 400 on is an answer.
+ */
+export async function fetchLimited(url: string, request: OutgoingRequest = {}): Promise<OutgoingReply> {
+  const timeout = AbortSignal.timeout(request.timeoutMs ?? outgoingLimits.timeoutMs);
+  const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
+  try {
+    const response = await fetch(url, {
+      method: request.method ?? "GET",
+      headers: { ...scopeHeaders(request.traceparent), ...request.headers },
+      ...(request.body === undefined ? {} : { body: request.body }),
+      redirect: "manual",
+      signal,
+    });
+    if (response.status >= 300 && response.status < 400) {
+      await response.body?.cancel();
+      throw new Error(`redirected (${response.status})`);
+    }
+    const body = await readBody(response, request.bytesMax ?? outgoingLimits.bodyBytesMax);
+    return { status: response.status, headers: response.headers, body };
+  } catch (error) {
+    // Only the host: a path or a query may hold what must not be logged.
+    const host = URL.canParse(url) ? new URL(url).host : "an unreadable URL";
+    throw platformErrors.failure("unavailable", { cause: error, note: `call to ${host}` });
+  }
+}
+
+function scopeHeaders(traceparent: string | undefined): Record<string, string> {
+  const scope = requestScope.getStore();
+  const trace = traceparent ?? scope?.traceparent;
+  return {
+    ...(scope === undefined ? {} : { "x-request-id": scope.requestId }),
+    ...(trace === undefined ? {} : { traceparent: trace }),
+  };
+}
+
+/** Counts what arrives, unpacked: a `content-length` may lie and a small body may unpack to a big one. */
+async function readBody(response: Response, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let byteCount = 0;
+  for await (const chunk of response.body ?? []) {
+    byteCount += (chunk as Uint8Array).byteLength;
+    if (byteCount > bytesMax) throw new Error(`the answer has more than ${bytesMax} bytes`);
+    chunks.push(chunk as Uint8Array);
+  }
+  return Buffer.concat(chunks);
+}
