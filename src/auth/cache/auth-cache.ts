@@ -1,0 +1,215 @@
+import type { Principal } from "../../http/principal.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { authCacheLimits, sharedMemoryLimits } from "../../platform/limits.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import { deadlineTicks, ticksNow, type SharedMemory } from "../../platform/shared-memory.ts";
+import type { Claims } from "../token/claims.ts";
+import { createClaimsTable, type ClaimsTable, type ClaimsTableStats } from "./claims-table.ts";
+import { createFirstLevel } from "./first-level.ts";
+import type { Captured, GenerationIndexes, Generations } from "./generations.ts";
+import { deepFreeze, fromPayload, toPayload } from "./payload.ts";
+
+/** What a look-up tells. Both parts are deeply frozen and shared by all requests of the token. */
+export interface CachedEntry {
+  readonly claims: Claims;
+  /** Undefined: something it depends on changed. The claims still count, the look-ups do not. */
+  readonly principal: Principal | undefined;
+  readonly expiresAt: number;
+  readonly indexes: GenerationIndexes;
+  /**
+   * With a principal: what it was captured under. Without: captured now, so that the look-ups may
+   * begin and their result be filled under it (the claims' own generations are kept).
+   */
+  readonly captured: Captured;
+  /** The latest end of whatever is filled with these claims. */
+  readonly deadlineTicks: number;
+}
+
+export interface CacheFill {
+  readonly claims: Claims;
+  readonly principal: Principal;
+  /** `exp`, seconds since the epoch. */
+  readonly expiresAt: number;
+  readonly indexes: GenerationIndexes;
+  /** Captured before the signature check and the look-ups began. */
+  readonly captured: Captured;
+  /** Of the entry whose claims are used again: verified claims never outlive `AUTH_CACHE_TTL`. */
+  readonly deadlineTicks?: number;
+}
+
+export interface AuthCacheStats {
+  /** Hits of the thread's own level, of the shared table, and of claims alone in either. */
+  readonly hits: number;
+  readonly tableHits: number;
+  readonly claimsHits: number;
+  readonly misses: number;
+  readonly evictions: number;
+  /** Entries of the first level, dead ones included until the next sweep. */
+  readonly live: number;
+  readonly tooLarge: number;
+  readonly contended: number;
+  /** Undefined with one HTTP thread. Its counts are those of this thread. */
+  readonly table: ClaimsTableStats | undefined;
+}
+
+/** The two levels in front of a verification, for one HTTP thread. */
+export interface AuthCache {
+  lookup(token: string, nowSeconds: number): CachedEntry | undefined;
+  fill(token: string, entry: CacheFill): void;
+  /** For a refused token: its own entry of the first level goes. */
+  drop(token: string): void;
+  /** Drops what is past. Runs by itself with the fills; may be called by a timer too. */
+  sweep(): void;
+  stats(): AuthCacheStats;
+}
+
+export interface AuthCacheOptions {
+  readonly shared: SharedMemory;
+  readonly generations: Generations;
+  readonly clock: Clock;
+  /** `AUTH_CACHE_TTL`. */
+  readonly ttlSeconds: number;
+  /** Spawn number of this thread. */
+  readonly spawn: number;
+  /** SHA-256 over the whole token and the id of this process's rules. */
+  readonly digest: (token: string) => Uint8Array;
+  readonly metrics: Metrics;
+  readonly entriesMax?: number;
+}
+
+/** An entry as the first level holds it: also what a hit hands out, so that it makes nothing. */
+interface Held extends CachedEntry {
+  readonly principal: Principal;
+  /** Attempts left to bring it into the shared table. */
+  publishAttempts: number;
+}
+
+export function createAuthCache(options: AuthCacheOptions): AuthCache {
+  const { shared, generations, clock, digest } = options;
+  const first = createFirstLevel<Held>({
+    entriesMax: options.entriesMax ?? authCacheLimits.firstLevelEntriesMax,
+    charactersMax: authCacheLimits.firstLevelCharactersMax,
+  });
+  const table = tableOf(options);
+  const counts = createCounts(options.metrics);
+  const publishAttempts = table === undefined ? 0 : authCacheLimits.publishAttemptsMax;
+  let nextSweepTicks = 0;
+
+  const isPast = (entry: CachedEntry, nowSeconds: number, nowTicks: number): boolean =>
+    nowSeconds >= entry.expiresAt || nowTicks >= entry.deadlineTicks;
+
+  /** Second use: now it is worth a place where the other threads find it. */
+  function publish(token: string, held: Held, nowSeconds: number, nowTicks: number): void {
+    const payload = toPayload(held.claims, held.principal);
+    const outcome = table!.put(digest(token), { ...held, payload }, nowSeconds, nowTicks);
+    held.publishAttempts = outcome === "contended" ? held.publishAttempts - 1 : 0;
+    if (outcome === "too_large") counts.tooLarge.add();
+    if (outcome === "contended") counts.contended.add();
+  }
+
+  function withoutPrincipal(entry: CachedEntry): CachedEntry {
+    counts.claimsHits.add();
+    const captured = generations.recapture(entry.indexes, entry.captured);
+    return { ...entry, principal: undefined, captured };
+  }
+
+  /** The shared table, with what it gives kept in the first level. */
+  function lookupTable(token: string, nowSeconds: number, nowTicks: number) {
+    const found = table?.get(digest(token), nowSeconds, nowTicks);
+    if (found === undefined) return undefined;
+    const { payload, isCurrent, ...entry } = found;
+    const { claims, principal } = fromPayload(payload);
+    if (!isCurrent) return withoutPrincipal({ ...entry, claims, principal });
+    const held: Held = { ...entry, claims, principal, publishAttempts: 0 };
+    first.set(token, held);
+    counts.tableHits.add();
+    return held;
+  }
+
+  function sweep(nowSeconds: number, nowTicks: number): void {
+    nextSweepTicks =
+      nowTicks + authCacheLimits.sweepEverySeconds * sharedMemoryLimits.ticksPerSecond;
+    first.sweep((entry) => isPast(entry, nowSeconds, nowTicks));
+  }
+
+  return {
+    lookup(token, nowSeconds) {
+      const nowTicks = ticksNow(shared, clock);
+      const held = first.get(token);
+      let stale: Held | undefined;
+      if (held !== undefined) {
+        if (isPast(held, nowSeconds, nowTicks)) first.delete(token);
+        else if (generations.current(held.indexes, held.captured)) {
+          counts.hits.add();
+          if (held.publishAttempts > 0) publish(token, held, nowSeconds, nowTicks);
+          return held;
+        } else if (generations.claimsCurrent(held.indexes, held.captured)) stale = held;
+        else first.delete(token);
+      }
+      // Another thread may have looked the principal up again already.
+      const found = lookupTable(token, nowSeconds, nowTicks);
+      if (found?.principal !== undefined) return found;
+      if (stale !== undefined) return found ?? withoutPrincipal(stale);
+      if (found === undefined) counts.misses.add();
+      return found;
+    },
+    fill(token, entry) {
+      const nowMs = clock.nowMs();
+      const nowTicks = ticksNow(shared, clock);
+      const nowSeconds = Math.floor(nowMs / 1000);
+      if (nowTicks >= nextSweepTicks) sweep(nowSeconds, nowTicks);
+      // Both ends also on the monotonic clock: setting the wall clock back lengthens no life.
+      const leftMs = Math.min(options.ttlSeconds * 1000, entry.expiresAt * 1000 - nowMs);
+      const deadline = deadlineTicks(shared, clock.monotonicMs() + leftMs);
+      const held: Held = {
+        claims: deepFreeze(entry.claims),
+        principal: deepFreeze(entry.principal),
+        expiresAt: entry.expiresAt,
+        indexes: entry.indexes,
+        captured: entry.captured,
+        deadlineTicks: Math.min(deadline, entry.deadlineTicks ?? deadline),
+        publishAttempts,
+      };
+      if (!isPast(held, nowSeconds, nowTicks)) first.set(token, held);
+    },
+    drop: (token) => first.delete(token),
+    sweep: () => sweep(clock.nowSeconds(), ticksNow(shared, clock)),
+    stats: () => ({
+      hits: counts.hits.value(),
+      tableHits: counts.tableHits.value(),
+      claimsHits: counts.claimsHits.value(),
+      misses: counts.misses.value(),
+      evictions: first.evictions(),
+      live: first.size(),
+      tooLarge: counts.tooLarge.value(),
+      contended: counts.contended.value(),
+      table: table?.stats(clock.nowSeconds(), ticksNow(shared, clock)),
+    }),
+  };
+}
+
+/** Nobody to share with: no table. */
+function tableOf({ shared, generations, spawn }: AuthCacheOptions): ClaimsTable | undefined {
+  const { claims } = shared;
+  if (claims === undefined) return undefined;
+  return createClaimsTable({ shared: { ...shared, claims }, generations, owner: spawn });
+}
+
+function createCounts(metrics: Metrics) {
+  const lookups = (result: string) =>
+    metrics.counter("auth_cache_lookups_total", "Look-ups of a token, by what was found", {
+      result,
+    });
+  const unpublished = (reason: string) =>
+    metrics.counter("auth_cache_unpublished_total", "Entries kept out of the shared table", {
+      reason,
+    });
+  return {
+    hits: lookups("first_level"),
+    tableHits: lookups("table"),
+    claimsHits: lookups("claims_only"),
+    misses: lookups("miss"),
+    tooLarge: unpublished("too_large"),
+    contended: unpublished("contended"),
+  };
+}
