@@ -5,6 +5,7 @@ import type { Logger } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { openListener, type Listener } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
+import type { Lease } from "../cache/lease.ts";
 import type { InvalidationKey } from "../index.ts";
 import { createBusMetrics, type BusMetrics } from "./bus-metrics.ts";
 import { advance, type Cursor, type Step } from "./cursor.ts";
@@ -22,9 +23,7 @@ export interface BusOptions {
   /** The largest `staleMs` of any issuer: a process counts as live for at least as long. */
   readonly staleMsMax?: number;
   readonly generations: { bump(key: InvalidationKey): void };
-  readonly lease: {
-    grant(sentMonotonicMs: number, sentWallMs: number, leaseMs: number): void;
-  };
+  readonly lease: Lease;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -92,7 +91,7 @@ class InvalidationBus implements Bus {
     this.#forgottenMs = Math.max(revocationLimits.instanceForgottenMs, leaseMs, staleMsMax);
     this.#rhythm = createRhythm(clock);
     this.#probe = createProbe(clock, log);
-    this.#meters = createBusMetrics(options.metrics, () => this.stats());
+    this.#meters = createBusMetrics(options.metrics, options.lease, () => this.stats());
   }
 
   async start(): Promise<void> {
@@ -115,11 +114,11 @@ class InvalidationBus implements Bus {
 
   async stop(): Promise<void> {
     if (this.#listener === undefined || this.#rhythm.isStopped()) return;
-    const { clock, lease, instanceId } = this.#options;
+    const { lease, instanceId } = this.#options;
     this.#rhythm.stop();
     await this.#running;
     // No cached principal may count once the others do not wait for us any more.
-    lease.grant(clock.monotonicMs(), clock.nowMs(), 0);
+    lease.revoke();
     await this.#listener.query(sql.unnamed(farewell(instanceId))).catch(() => {});
     await this.#listener.close();
   }
@@ -172,6 +171,7 @@ class InvalidationBus implements Bus {
         failedTurns = 0;
       } catch (error) {
         this.#failureCount++;
+        this.#meters.failed();
         // Once per outage: five lines a second would say nothing more.
         if (failedTurns++ === 0) log.warn({ event: "bus_failed", error }, "the bus turn failed");
       }

@@ -1,0 +1,59 @@
+import type { Clock } from "../../platform/clock.ts";
+import { admissionLimits } from "../../platform/limits.ts";
+
+/**
+ * Counts bad signatures against the network they come from, so that nobody buys verifications with
+ * garbage for long. Per thread and bounded: the oldest network is forgotten first.
+ */
+export interface BadSignatures {
+  /** Seconds until tokens we do not know yet are looked at again; 0 = now. */
+  retryAfterSeconds(address: string): number;
+  charge(address: string): void;
+}
+
+interface Window {
+  readonly endsAtMs: number;
+  count: number;
+}
+
+export function createBadSignatures(clock: Clock): BadSignatures {
+  const { badSignaturesMax, badSignatureWindowMs, badSignatureNetworksMax } = admissionLimits;
+  const windows = new Map<string, Window>();
+
+  return {
+    retryAfterSeconds(address) {
+      // Nearly always nobody is counted at all.
+      if (windows.size === 0) return 0;
+      const window = windows.get(networkOf(address));
+      if (window === undefined || window.count < badSignaturesMax) return 0;
+      return Math.max(0, Math.ceil((window.endsAtMs - clock.monotonicMs()) / 1000));
+    },
+    charge(address) {
+      const network = networkOf(address);
+      const nowMs = clock.monotonicMs();
+      const window = windows.get(network);
+      if (window !== undefined && window.endsAtMs > nowMs) {
+        window.count++;
+        return;
+      }
+      // Deleted first: a renewed window goes to the end of the queue of the oldest.
+      windows.delete(network);
+      if (windows.size >= badSignatureNetworksMax) windows.delete(windows.keys().next().value!);
+      windows.set(network, { endsAtMs: nowMs + badSignatureWindowMs, count: 1 });
+    },
+  };
+}
+
+/** An IPv4 address, or the /64 that one subscriber has at the least of IPv6. */
+export function networkOf(address: string): string {
+  if (!address.includes(":") || address.includes(".")) return address;
+  const [head = "", tail] = address.toLowerCase().split("::", 2);
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
+  const groups = [...left, ...Array<string>(zeros).fill("0"), ...right];
+  return groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ""))
+    .join(":");
+}

@@ -1,0 +1,51 @@
+import type { Rejection } from "../../platform/errors.ts";
+import { validateClaims, type Claims } from "../token/claims.ts";
+import { isTokenFault } from "../token/fault.ts";
+import { parseToken } from "../token/parse.ts";
+import type { Issuer } from "../issuers/issuer.ts";
+import type { IssuerRegistry } from "../issuers/registry.ts";
+import type { VerifyTask } from "../token/batch.ts";
+import { tokenInvalid } from "./refusals.ts";
+
+/** Begins an API key. Keys are not issued yet, so everything of this shape is refused. */
+export const API_KEY_PREFIX = "brg_";
+
+/** A token that a good signature would make one of an issuer we trust. Nothing is verified yet. */
+export interface Candidate {
+  readonly issuer: Issuer;
+  readonly task: VerifyTask;
+  /** Undefined: expired, and everything else about it is good. */
+  readonly claims: Claims | undefined;
+}
+
+/**
+ * Reads a token as far as that is possible without asking anybody, cheapest test first. The issuer
+ * is chosen from the configured ones by the token's own words, the algorithm and key are ours.
+ */
+export function readCandidate(
+  token: string,
+  issuers: IssuerRegistry,
+  nowSeconds: number,
+): Candidate | Rejection {
+  if (token.startsWith(API_KEY_PREFIX)) return tokenInvalid("api_key");
+  const parsed = parseToken(token);
+  if (isTokenFault(parsed)) {
+    return tokenInvalid(isRefreshToken(token) ? "refresh_token" : parsed.fault);
+  }
+  const issuer = issuers.find(parsed.payload["iss"]);
+  if (issuer === undefined) return tokenInvalid("issuer");
+  const key = issuer.keyFor(parsed.header.kid, parsed.header.alg);
+  if (key === undefined) return tokenInvalid("key");
+  const claims = validateClaims(parsed, issuer.rules, nowSeconds);
+  const { signingInput, signature } = parsed;
+  const task = { signingInput, signature, key };
+  if (!isTokenFault(claims)) return { issuer, task, claims };
+  // "Expired" is only said to whom the signature proves it was once right.
+  if (claims.fault === "expired") return { issuer, task, claims: undefined };
+  return tokenInvalid(claims.fault);
+}
+
+/** `kid.session.counter.mac`: good for the refresh route, never for a request. */
+function isRefreshToken(token: string): boolean {
+  return /^[\w-]{1,128}\.[\w-]{1,64}\.\d{1,16}\.[\w-]{16,128}$/.test(token);
+}

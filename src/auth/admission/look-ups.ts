@@ -1,0 +1,85 @@
+import type { Clock } from "../../platform/clock.ts";
+import { admissionLimits } from "../../platform/limits.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import type { LiveSession, LoadRoles, LoadSession, RoleGrants } from "../index.ts";
+import type { IsTokenRevoked } from "../revocation/revoked-tokens.ts";
+import type { Claims } from "../token/claims.ts";
+
+export interface LookUpsOptions {
+  readonly loadSession: LoadSession;
+  readonly loadRoles: LoadRoles;
+  /** For tokens of issuers whose sessions we do not hold. */
+  readonly isTokenRevoked: IsTokenRevoked | undefined;
+  readonly ownIssuer: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** What the database says of a caller now. */
+export interface Found {
+  readonly isOwn: boolean;
+  readonly session: LiveSession | undefined;
+  readonly isTokenRevoked: boolean;
+  readonly grants: RoleGrants | undefined;
+}
+
+export interface LookUps {
+  /** Undefined when the database does not answer in time; then nobody is let in or refused. */
+  find(claims: Claims): Promise<Found | undefined>;
+  /** True for a moment after a failure: callers are answered without another try. */
+  isAway(): boolean;
+}
+
+/**
+ * The reads behind a principal. They leave together, so that they share a round trip. A read that
+ * hangs is given up: what it would tell might be old by then.
+ */
+export function createLookUps(options: LookUpsOptions): LookUps {
+  const { loadSession, loadRoles, isTokenRevoked, ownIssuer, clock, log } = options;
+  const seconds = options.metrics.histogram(
+    "brigade_auth_look_up_seconds",
+    "Session and roles of a caller",
+  );
+  const failures = options.metrics.counter(
+    "brigade_auth_look_up_failures_total",
+    "Look-ups that the database did not answer",
+  );
+  let awayUntilMs = 0;
+
+  async function read(claims: Claims): Promise<Found> {
+    const { issuer, subject, sessionId, tokenId } = claims;
+    const isOwn = issuer === ownIssuer;
+    const [session, isRevoked, grants] = await Promise.all([
+      isOwn ? loadSession(sessionId!, tokenId!) : undefined,
+      isOwn || tokenId === undefined ? false : (isTokenRevoked?.(tokenId) ?? false),
+      loadRoles({ issuer, subject }),
+    ]);
+    return { isOwn, session, isTokenRevoked: session?.tokenRevoked ?? isRevoked, grants };
+  }
+
+  return {
+    async find(claims) {
+      const beganMs = clock.monotonicMs();
+      try {
+        return await withDeadline(read(claims), admissionLimits.lookUpDeadlineMs);
+      } catch (error) {
+        failures.add();
+        if (clock.monotonicMs() >= awayUntilMs) log.warn({ event: "look_up_failed", error });
+        awayUntilMs = clock.monotonicMs() + admissionLimits.awayMs;
+        return undefined;
+      } finally {
+        seconds.observe((clock.monotonicMs() - beganMs) / 1000);
+      }
+    },
+    isAway: () => awayUntilMs > 0 && clock.monotonicMs() < awayUntilMs,
+  };
+}
+
+function withDeadline<T>(promise: Promise<T>, limitMs: number): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the look-up took too long")), limitMs);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,136 @@
+import { httpErrors } from "../../http/errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { platformErrors, type Rejection } from "../../platform/errors.ts";
+import { admissionLimits } from "../../platform/limits.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { Counter, Metrics } from "../../platform/metrics.ts";
+import { authErrors } from "../errors.ts";
+import { TOKEN_FAULTS, type TokenFaultCode } from "../token/fault.ts";
+import { tokenLabel } from "../token/digest.ts";
+
+/** Why a token is refused, beyond what is wrong with its text and claims. For log and metrics. */
+export type RefusalReason =
+  | TokenFaultCode
+  | "api_key"
+  | "refresh_token"
+  | "issuer"
+  | "key"
+  | "signature"
+  | "session_ended"
+  | "session_of_another"
+  | "token_revoked"
+  | "account_disabled"
+  | "tenant";
+
+const REASONS: readonly RefusalReason[] = [
+  ...TOKEN_FAULTS,
+  "api_key",
+  "refresh_token",
+  "issuer",
+  "key",
+  "signature",
+  "session_ended",
+  "session_of_another",
+  "token_revoked",
+  "account_disabled",
+  "tenant",
+];
+
+// One answer for every reason, made once: refusing costs no allocation.
+const invalid = new Map<RefusalReason, Rejection>(
+  REASONS.map((note) => [note, authErrors.rejection("token_invalid", { note })]),
+);
+const RETRY_SOON = { "retry-after": String(admissionLimits.retryAfterSeconds) };
+
+export const TOKEN_EXPIRED = authErrors.rejection("token_expired");
+export const PRINCIPAL_UNKNOWN = authErrors.rejection("principal_unknown");
+/** The look-ups cannot be done now: never an answer about the token itself. */
+export const LOOK_UPS_AWAY = platformErrors.rejection("unavailable", {
+  note: "sessions and roles cannot be read",
+  headers: RETRY_SOON,
+});
+/** Every flight was overtaken by a revocation. */
+export const OVERTAKEN = platformErrors.rejection("unavailable", {
+  note: "revocations overtook the look-ups",
+  headers: RETRY_SOON,
+});
+export const VERIFIER_BUSY = platformErrors.rejection("overloaded", {
+  note: "signatures cannot be verified",
+  headers: RETRY_SOON,
+});
+
+/** The constant refusal; the reason is for the log. */
+export function tokenInvalid(reason: RefusalReason): Rejection {
+  return invalid.get(reason)!;
+}
+
+export function tooManyBadSignatures(retryAfterSeconds: number): Rejection {
+  return httpErrors.rejection("rate_limited", {
+    note: "bad signatures",
+    headers: { "retry-after": String(retryAfterSeconds) },
+  });
+}
+
+/** What is known of a refused token. */
+export interface RefusedToken {
+  readonly token: string;
+  readonly address: string;
+  readonly issuer?: string | undefined;
+  readonly sessionId?: string | undefined;
+}
+
+export interface RefusalLog {
+  /** Counts and logs the refusal, and returns it. */
+  refuse(rejection: Rejection, refused: RefusedToken): Rejection;
+}
+
+/**
+ * Counts every refusal, and logs them up to a number a second: whoever floods us with garbage must
+ * not fill the disk. Of a token only the first digits of its digest are shown.
+ */
+export function createRefusalLog(metrics: Metrics, log: Logger, clock: Clock): RefusalLog {
+  const counters = new Map<string, Counter>();
+  let secondBegan = 0;
+  let lines = 0;
+  let suppressed = 0;
+
+  function count(code: string): void {
+    let counter = counters.get(code);
+    if (counter === undefined) {
+      counter = metrics.counter("brigade_auth_rejections_total", "Refused tokens", { code });
+      counters.set(code, counter);
+    }
+    counter.add();
+  }
+
+  return {
+    refuse(rejection, { token, address, issuer, sessionId }) {
+      count(rejection.code);
+      const second = clock.nowSeconds();
+      if (second !== secondBegan) {
+        if (suppressed > 0) log.warn({ event: "refusals_not_logged", count: suppressed });
+        secondBegan = second;
+        lines = 0;
+        suppressed = 0;
+      }
+      if (lines++ >= admissionLimits.refusalLinesPerSecondMax) {
+        suppressed++;
+        return rejection;
+      }
+      const level = rejection.status >= 500 ? "warn" : "info";
+      log[level](
+        {
+          event: "token_refused",
+          error_code: rejection.code,
+          reason: rejection.note,
+          token_digest: tokenLabel(token),
+          address,
+          issuer,
+          session_id: sessionId,
+        },
+        "token refused",
+      );
+      return rejection;
+    },
+  };
+}
