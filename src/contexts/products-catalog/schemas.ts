@@ -1,0 +1,176 @@
+import Type, { type TProperties, type TSchema } from "typebox";
+import { productLimits } from "../../platform/limits.ts";
+import type { NutriFactsInput, NutrientInput } from "./nutri-facts.ts";
+import { MEASURE_UNITS, NUTRIENTS, PACKAGE_UNITS, type PackageUnit } from "./nutrients.ts";
+
+// `type: [… , "null"]` and not a union: one fault for one broken rule.
+function nullable<T>(type: string, rules: object = {}) {
+  return Type.Unsafe<T | null>({ type: [type, "null"], ...rules });
+}
+const nullableText = (maxLength: number) => nullable<string>("string", { maxLength });
+const nullableAmount = (rules: object = {}) => nullable<number>("number", { minimum: 0, ...rules });
+const nullableUuid = () => nullable<string>("string", { format: "uuid" });
+const nullableBoolean = () => nullable<boolean>("boolean");
+
+export const uuidText = Type.String({ format: "uuid" });
+
+const nutrientInput = Type.Unsafe<NutrientInput>({
+  type: ["number", "object", "null"],
+  description: "A number in the default unit, or a value with its unit",
+  minimum: 0,
+  additionalProperties: false,
+  properties: {
+    value: { type: ["number", "null"], minimum: 0 },
+    unit: { enum: [...MEASURE_UNITS, null] },
+  },
+});
+
+const nutrientInputs = {
+  additionalProperties: false,
+  properties: Object.fromEntries(NUTRIENTS.map(([name]) => [name, nutrientInput])),
+};
+const nutriFactsInput = Type.Unsafe<NutriFactsInput>({ type: "object", ...nutrientInputs });
+
+const scoreInput = Type.Unsafe<ScoreInput | null>({
+  type: ["object", "null"],
+  additionalProperties: false,
+  properties: Object.fromEntries(
+    ["final", "ingredients", "nutrients"].map((part) => [part, nullableAmount({ maximum: 100 })]),
+  ),
+});
+export interface ScoreInput {
+  readonly final?: number | null;
+  readonly ingredients?: number | null;
+  readonly nutrients?: number | null;
+}
+
+/** What a writer may say of a product beside its name, source and nutrition facts. */
+const details = {
+  shopping_name: nullableText(productLimits.nameCharactersMax),
+  store_department_name: nullableText(productLimits.shortTextCharactersMax),
+  recommended_brands_and_products: nullableText(productLimits.mediumTextCharactersMax),
+  edible_yield: nullable<number>("number", { exclusiveMinimum: 0, maximum: 1 }),
+  kg_per_unit: nullableAmount(),
+  liters_per_kg: nullableAmount(),
+  nutrition_group: nullableText(productLimits.shortTextCharactersMax),
+  cooking_factor: nullableAmount(),
+  conservation_days: nullable<number>("integer", { minimum: 0, maximum: 2_147_483_647 }),
+  substitutes: nullableText(productLimits.mediumTextCharactersMax),
+  barcode: nullableText(productLimits.barcodeCharactersMax),
+  brand_id: nullableUuid(),
+  category_id: nullableUuid(),
+  parent_category_id: nullableUuid(),
+  score: scoreInput,
+  food_group_id: nullableUuid(),
+  process_type_id: nullableUuid(),
+  ingredients: nullableText(productLimits.labelTextCharactersMax),
+  package_size: nullableAmount(),
+  package_size_unit: Type.Unsafe<PackageUnit | null>({ enum: [...PACKAGE_UNITS, null] }),
+  image_url: nullableText(productLimits.urlCharactersMax),
+  json_data: nullableText(productLimits.jsonDataCharactersMax),
+};
+
+/** The body of a new product. Keys that it does not know are ignored. */
+export const newProductBody = Type.Object({
+  source_id: uuidText,
+  name: Type.String({ minLength: 1, maxLength: productLimits.nameCharactersMax }),
+  nutri_facts: nutriFactsInput,
+  ...optional(details),
+});
+
+/** A partial body, or a whole product as it is read: what cannot be written is not looked at. */
+export const productChangesBody = Type.Object(
+  {
+    ...optional({
+      source_id: uuidText,
+      name: Type.String({ minLength: 1, maxLength: productLimits.nameCharactersMax }),
+      is_food: nullableBoolean(),
+      nutri_facts: nullable<NutriFactsInput>("object", nutrientInputs),
+      ...details,
+      version: Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
+    }),
+    ...optional({
+      id: Type.Unknown(),
+      created_at: Type.Unknown(),
+      updated_at: Type.Unknown(),
+      discarded: Type.Unknown(),
+      is_food_votes: Type.Unknown(),
+      is_food_houses_choice: Type.Unknown(),
+    }),
+  },
+  { additionalProperties: false },
+);
+
+function optional<P extends TProperties>(properties: P) {
+  return Type.Partial(Type.Object(properties)).properties;
+}
+
+const nutrient = Type.Object({
+  unit: Type.Enum([...MEASURE_UNITS]),
+  value: Type.Number({ minimum: 0 }),
+});
+const houses = Type.Array(Type.String());
+
+/** A product as it is read. */
+export const product = Type.Object(
+  {
+    id: uuidText,
+    created_at: Type.String({ format: "date-time" }),
+    updated_at: Type.String({ format: "date-time" }),
+    version: Type.Integer({ minimum: 1 }),
+    discarded: Type.Boolean(),
+    source_id: uuidText,
+    name: Type.String(),
+    is_food: nullableBoolean(),
+    ...details,
+    edible_yield: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
+    nutri_facts: Type.Union([
+      Type.Object(Object.fromEntries(NUTRIENTS.map(([name]) => [name, nutrient]))),
+      Type.Null(),
+    ]),
+    is_food_votes: Type.Object({
+      acceptance_line: Type.Record(Type.String(), nullable<number>("number")),
+      is_food_houses: houses,
+      is_not_food_houses: houses,
+    }),
+    is_food_houses_choice: nullableBoolean(),
+  },
+  { additionalProperties: false },
+);
+
+export const pagination = Type.Object({
+  page: Type.Integer({ minimum: 1 }),
+  limit: Type.Integer({ minimum: 1 }),
+  total: Type.Integer({ minimum: 0 }),
+  pages: Type.Integer({ minimum: 0 }),
+});
+
+/** `{"data": …}`. */
+export function enveloped<S extends TSchema>(data: S) {
+  return Type.Object({ data });
+}
+
+export function listed<S extends TSchema>(one: S) {
+  return Type.Object({ data: Type.Array(one), pagination });
+}
+
+/** What a write answers: the new version is the next `If-Match`. */
+export const written = enveloped(
+  Type.Object({
+    message: Type.String(),
+    id: uuidText,
+    version: Type.Integer({ minimum: 1 }),
+  }),
+);
+
+/** `skip` and `limit` of a list. A larger limit is capped. */
+export const paging = {
+  skip: Type.Optional(Type.Integer({ minimum: 0 })),
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      default: productLimits.pageItemsMax,
+      description: `At most ${productLimits.pageItemsMax}; more is capped`,
+    }),
+  ),
+};

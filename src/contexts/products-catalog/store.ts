@@ -1,0 +1,79 @@
+import type { Database } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+import { productSelection } from "./columns.ts";
+import { conditionOf, orderOf, type ProductFilter, type ProductSort } from "./product-filter.ts";
+import type { ProductRow } from "./product-json.ts";
+import { createTotals } from "./totals.ts";
+
+export interface Page {
+  readonly skip: number;
+  readonly limit: number;
+}
+
+export interface ProductPage {
+  readonly products: readonly ProductRow[];
+  /** All that match, not only this page. */
+  readonly total: number;
+}
+
+/** Reads products. Writing is in `store-write.ts`. */
+export interface ProductStore {
+  find(id: string): Promise<ProductRow | undefined>;
+  /** Those that are there, in the order of the ids. */
+  findAll(ids: readonly string[]): Promise<ProductRow[]>;
+  list(filter: ProductFilter, sort: ProductSort, page: Page): Promise<ProductPage>;
+}
+
+export function createProductStore(database: Database): ProductStore {
+  const totals = createTotals();
+
+  async function count(filter: ProductFilter) {
+    const [row] = (
+      await database.query<{ total: number; revision: number }>(sql`
+        select count(*) as total,
+               (select revision from products_catalog.catalogue_revision) as revision
+          from products_catalog.products p where ${conditionOf(filter)}`)
+    ).rows;
+    return row!;
+  }
+
+  return {
+    async find(id) {
+      const [row] = await database.read<ProductRow>(sql`
+        select ${productSelection} from products_catalog.products p
+         where p.id = ${id} and not p.discarded`);
+      return row;
+    },
+
+    async findAll(ids) {
+      const { rows } = await database.query<ProductRow>(sql`
+        select ${productSelection}
+          from unnest(${ids}::uuid[]) with ordinality as wanted (id, place)
+          join products_catalog.products p on p.id = wanted.id
+         where not p.discarded order by wanted.place`);
+      return rows;
+    },
+
+    async list(filter, sort, { skip, limit }) {
+      // The ids come first, from an index alone, so a far page reads no rows that it skips; the
+      // revision is read in the same snapshot, also when the page is empty.
+      const { rows } = await database.query<ProductRow & { revision: number }>(sql`
+        select state.revision, ${productSelection}
+          from products_catalog.catalogue_revision state
+          left join (unnest(array(
+              select p.id from products_catalog.products p
+               where ${conditionOf(filter)}
+               order by ${orderOf(sort)} offset ${skip} limit ${limit}
+            )) with ordinality as page (id, place)
+            join products_catalog.products p on p.id = page.id) on true
+         order by page.place`);
+      const { revision } = rows[0]!;
+      const products = rows.filter((row) => row.id !== null);
+      const isLastPage = products.length < limit && (products.length > 0 || skip === 0);
+      const total = isLastPage
+        ? skip + products.length
+        : await totals.at(revision, JSON.stringify(filter), () => count(filter));
+      return { products, total };
+    },
+  };
+}
