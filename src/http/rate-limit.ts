@@ -1,7 +1,7 @@
 import type { Clock } from "../platform/clock.ts";
 import { createKeyedHash } from "../platform/keyed-hash.ts";
 import { rateCellLimits } from "../platform/limits.ts";
-import { controlWords, ticksNow, type SharedMemory } from "../platform/shared-memory.ts";
+import { controlWords, type SharedMemory } from "../platform/shared-memory.ts";
 
 /*
  * GCRA (ITU-T I.371): per caller one number, the theoretical arrival time. A request moves it one
@@ -54,13 +54,15 @@ const NO_CELL = -2;
 
 /** @throws RangeError for a limit that the cells cannot hold */
 export function createRateLimiter({ shared, limit, clock }: RateLimiterOptions): RateLimiter {
-  if (!(limit.count >= 1 && limit.seconds > 0)) throw new RangeError("an empty rate limit");
-  if (limit.seconds > rateCellLimits.windowSecondsMax) throw new RangeError("the window is long");
-  const windowTicks = Math.round(limit.seconds * ticksPerSecond);
-  const intervalTicks = windowTicks / limit.count;
+  const { count, seconds } = limit;
+  if (!(count >= 1 && seconds > 0)) throw new RangeError("an empty rate limit");
+  if (seconds > rateCellLimits.windowSecondsMax) throw new RangeError("the window is too long");
+  // Whole ticks, so that nothing adds up: 600/minute is off by 0.006 %, 1000/second by 0.7 %.
+  const intervalTicks = Math.max(1, Math.round((seconds * ticksPerSecond) / count));
+  const windowTicks = intervalTicks * count;
   const originMs = shared?.madeMonotonicMs ?? clock.monotonicMs();
   const local = createLocalTimes();
-  const cells = shared === undefined ? undefined : createCells(shared, clock);
+  const cells = shared === undefined ? undefined : createCells(shared);
   let fallbacks = 0;
 
   function verdict(nowTicks: number, arrivalTicks: number, refusedCost: number): RateVerdict {
@@ -68,8 +70,8 @@ export function createRateLimiter({ shared, limit, clock }: RateLimiterOptions):
     const wait = refusedCost === 0 ? 0 : ahead + refusedCost * intervalTicks - windowTicks;
     return {
       allowed: refusedCost === 0,
-      limit: limit.count,
-      remaining: Math.max(0, Math.floor((windowTicks - ahead) / intervalTicks + 1e-6)),
+      limit: count,
+      remaining: Math.floor((windowTicks - ahead) / intervalTicks),
       resetSeconds: Math.ceil(ahead / ticksPerSecond),
       retryAfterSeconds: Math.ceil(wait / ticksPerSecond),
     };
@@ -80,18 +82,17 @@ export function createRateLimiter({ shared, limit, clock }: RateLimiterOptions):
       const nowTicks = Math.floor(((clock.monotonicMs() - originMs) * ticksPerSecond) / 1000);
       const step: Step = (arrivalTicks) => {
         const next = Math.max(arrivalTicks, nowTicks) + cost * intervalTicks;
-        // Half a tick of tolerance: a cell holds whole ticks.
-        return next - nowTicks > windowTicks + 0.5 ? REFUSED : Math.round(next);
+        return next - nowTicks > windowTicks ? REFUSED : next;
       };
-      let outcome: Outcome | undefined;
-      const known = local.get(key);
-      if (cells !== undefined && !(known !== undefined && known > nowTicks)) {
-        outcome = cells.move(key, nowTicks, step);
-        if (outcome.next === NO_CELL) fallbacks++;
+      // Whoever is counted here stays here until that is past.
+      const known = local.get(key) ?? 0;
+      let outcome = known > nowTicks ? undefined : cells?.move(key, nowTicks, step);
+      if (outcome?.next === NO_CELL) {
+        fallbacks++;
+        outcome = undefined;
       }
-      if (outcome === undefined || outcome.next === NO_CELL) {
-        const previous = known ?? 0;
-        outcome = { previous, next: step(previous) };
+      if (outcome === undefined) {
+        outcome = { previous: known, next: step(known) };
         if (outcome.next !== REFUSED) local.set(key, outcome.next, nowTicks);
       }
       return outcome.next === REFUSED
@@ -110,29 +111,21 @@ interface Outcome {
   readonly next: number;
 }
 
-function createCells(shared: SharedMemory, clock: Clock) {
+function createCells(shared: SharedMemory) {
   const cells = new BigInt64Array(shared.rates);
   const hash = createKeyedHash(shared.hashKey);
   const buckets = cells.length / bucketCells;
-  const sweep = createSweep(shared, clock, cells);
+  const sweep = createSweep(shared, cells);
+  const cell = createCell();
 
-  /** Its cell, else one that is free, else -1. `found` keeps what stood in it. */
-  let found = 0n;
+  /** Its cell, else one that is free, else -1. */
   function find(first: number, tag: number, nowTicks: number): number {
     let free = -1;
-    let freeCell = 0n;
     for (let index = first; index < first + bucketCells; index++) {
-      const cell = Atomics.load(cells, index);
-      if (Number(cell >> 32n) === tag) {
-        found = cell;
-        return index;
-      }
-      if (free === -1 && (cell === 0n || arrivalOf(cell, nowTicks) <= nowTicks)) {
-        free = index;
-        freeCell = cell;
-      }
+      cell.open(Atomics.load(cells, index));
+      if (cell.tag() === tag) return index;
+      if (free === -1 && (cell.tag() === 0 || cell.arrival(nowTicks) <= nowTicks)) free = index;
     }
-    found = freeCell;
     return free;
   }
 
@@ -146,13 +139,14 @@ function createCells(shared: SharedMemory, clock: Clock) {
       for (let attempt = 0; attempt < exchangeAttemptsMax; attempt++) {
         const index = find(first, tag, nowTicks);
         if (index === -1) break;
-        const cell = found;
-        const isOwn = Number(cell >> 32n) === tag;
-        const previous = isOwn ? arrivalOf(cell, nowTicks) : nowTicks;
+        const seen = Atomics.load(cells, index);
+        cell.open(seen);
+        const previous = cell.tag() === 0 ? nowTicks : cell.arrival(nowTicks);
+        // Somebody else took the free cell since: it is live and not ours to charge.
+        if (cell.tag() !== tag && previous > nowTicks) continue;
         const next = step(previous);
         if (next === REFUSED) return { previous, next };
-        const packed = (BigInt(tag) << 32n) | BigInt(next >>> 0);
-        if (Atomics.compareExchange(cells, index, cell, packed) === cell) {
+        if (Atomics.compareExchange(cells, index, seen, cell.pack(tag, next)) === seen) {
           return { previous, next };
         }
       }
@@ -161,35 +155,48 @@ function createCells(shared: SharedMemory, clock: Clock) {
   };
 }
 
-/** The cell keeps 32 bits; the rest is that of a moment near now. */
-function arrivalOf(cell: bigint, nowTicks: number): number {
-  return nowTicks + ((Number(cell & 0xffff_ffffn) - nowTicks) | 0);
+/** Takes 64 bits apart and puts them together; shifting big integers would cost much more. */
+function createCell() {
+  const whole = new BigInt64Array(1);
+  const halves = new Int32Array(whole.buffer);
+  return {
+    open: (value: bigint) => void (whole[0] = value),
+    tag: () => halves[1]!,
+    /** 32 bits are kept; the rest is that of a moment near now. */
+    arrival: (nowTicks: number) => nowTicks + ((halves[0]! - nowTicks) | 0),
+    pack(tag: number, arrivalTicks: number): bigint {
+      halves[0] = arrivalTicks;
+      halves[1] = tag;
+      return whole[0]!;
+    },
+  };
 }
 
-function createSweep(shared: SharedMemory, clock: Clock, cells: BigInt64Array) {
+function createSweep(shared: SharedMemory, cells: BigInt64Array) {
   const control = new Int32Array(shared.control);
-  // Ticks of 1/32 s: these do not come round.
-  const every = rateCellLimits.sweepEverySeconds * 32;
-  // Nobody took anything for this long: no cell is live, whatever its time looks like.
-  const allPast = rateCellLimits.windowSecondsMax * 32;
+  const cell = createCell();
+  const { sweepEverySeconds, windowSecondsMax } = rateCellLimits;
 
   return (nowTicks: number): void => {
-    const swept = Atomics.load(control, controlWords.ratesSwept);
-    const now = Math.floor((nowTicks / ticksPerSecond) * 32);
-    if (now - swept < every) return;
-    if (Atomics.compareExchange(control, controlWords.ratesSwept, swept, now) !== swept) return;
-    const everything = ticksNow(shared, clock) - swept > allPast + every;
+    const nowSeconds = Math.floor(nowTicks / ticksPerSecond);
+    const swept = Atomics.load(control, controlWords.ratesSweptSeconds);
+    const idleSeconds = nowSeconds - swept;
+    if (idleSeconds < sweepEverySeconds) return;
+    const word = controlWords.ratesSweptSeconds;
+    if (Atomics.compareExchange(control, word, swept, nowSeconds) !== swept) return;
+    // Nobody took anything for so long that no cell is live, whatever its time looks like.
+    const isAllPast = idleSeconds > sweepEverySeconds + windowSecondsMax;
     for (let index = 0; index < cells.length; index++) {
-      const cell = Atomics.load(cells, index);
-      if (cell === 0n) continue;
-      if (everything || arrivalOf(cell, nowTicks) <= nowTicks) {
-        Atomics.compareExchange(cells, index, cell, 0n);
+      const seen = Atomics.load(cells, index);
+      cell.open(seen);
+      if (isAllPast || cell.arrival(nowTicks) <= nowTicks) {
+        Atomics.compareExchange(cells, index, seen, 0n);
       }
     }
   };
 }
 
-/** Arrival times of this thread's own callers; the oldest goes when it is full. */
+/** Arrival times of this thread's own callers; the least recently moved goes when it is full. */
 function createLocalTimes() {
   const times = new Map<string, number>();
   return {
@@ -198,7 +205,6 @@ function createLocalTimes() {
     set(key: string, arrivalTicks: number, nowTicks: number): void {
       times.delete(key);
       times.set(key, arrivalTicks);
-      // Least recently moved first: what is past goes, and one more when that is not enough.
       for (const [oldest, arrival] of times) {
         if (arrival > nowTicks && times.size <= rateCellLimits.localEntriesMax) break;
         times.delete(oldest);

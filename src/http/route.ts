@@ -86,7 +86,10 @@ export interface RouteDefinition<
 }
 
 /** A route with its types forgotten, as the kernel holds it. */
-export type Route = Omit<RouteDefinition<any, any, any>, "params" | "query" | "body" | "handler"> & {
+export type Route = Omit<
+  RouteDefinition<any, any, any>,
+  "params" | "query" | "body" | "handler"
+> & {
   readonly params?: TSchema;
   readonly query?: TSchema;
   readonly body?: TSchema;

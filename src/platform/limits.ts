@@ -99,6 +99,8 @@ export const verifyPoolLimits = Object.freeze({
 
 /** The control plane: main and its threads. */
 export const controlLimits = Object.freeze({
+  /** Of one request, all headers; the parser's own default of 4 096 is too small for tokens. */
+  headerBlockBytesMax: 16_384,
   heartbeatEveryMs: 500,
   /** Ticks of main without a beat of a thread: the thread is hung. */
   threadSilentTicksMax: 20,
@@ -276,4 +278,91 @@ export const rateCellLimits = Object.freeze({
   exchangeAttemptsMax: 16,
   /** Callers of one thread that found no cell. */
   localEntriesMax: 8_192,
+});
+
+export const admissionLimits = Object.freeze({
+  /** A session and role look-up that takes longer is given up. */
+  lookUpDeadlineMs: 1_000,
+  /** After a failed look-up callers are answered without another try. */
+  awayMs: 1_000,
+  retryAfterSeconds: 1,
+  /** How often a waiter whose flight was overtaken by a revocation begins again. */
+  flightAgainMax: 2,
+  /** Bad signatures of one network in one thread, then unknown tokens are not looked at. */
+  badSignaturesMax: 60,
+  badSignatureWindowMs: 60_000,
+  badSignatureNetworksMax: 10_000,
+  refusalLinesPerSecondMax: 50,
+});
+
+export const accountLimits = Object.freeze({
+  emailMaxCharacters: 254,
+  usernameMinCharacters: 3,
+  usernameMaxCharacters: 32,
+  nameMaxCharacters: 120,
+  pageMaxCount: 100,
+});
+
+export const passwordLimits = Object.freeze({
+  maxCodePoints: 256,
+  /** Longest text a body may carry: 256 code points of two units each. */
+  maxCharacters: 512,
+  standardMinCodePoints: 8,
+  strictMinCodePoints: 12,
+  nistMinCodePoints: 15,
+  /** bcrypt looks at no byte behind this one. */
+  bcryptMaxBytes: 72,
+  bcryptCost: 12,
+  argon2MemoryKib: 19_456,
+  argon2Passes: 2,
+  argon2Lanes: 1,
+  /** An identifier shorter than this may occur in a password by chance. */
+  identifierMinCharacters: 4,
+  /** Only so much of a password is looked at for its strength: the time grows fast. */
+  strengthMaxCharacters: 64,
+  /** zxcvbn's score from 0 to 4: at least "somewhat guessable, protects from online attacks". */
+  strengthMinScore: 2,
+  queueMax: 64,
+  retryAfterSeconds: 1,
+  /** Asked of main by another thread; longer than a full queue takes. */
+  answerDeadlineMs: 8_000,
+});
+
+export const sessionLimits = Object.freeze({
+  refreshSecretBytes: 32,
+  /** A direct parent is answered again for this long … */
+  graceSeconds: 10,
+  /** … and this often. */
+  graceMaxCount: 3,
+  refreshTokenMaxCharacters: 512,
+  /** The absolute life of a session with `remember_me`, in units of the usual one. */
+  rememberMeAbsoluteFactor: 3,
+  deviceSecretMinCharacters: 16,
+  deviceSecretMaxCharacters: 256,
+  deviceNameMaxCharacters: 64,
+  /** Fields of `device_info` that we do not know, and their length. */
+  deviceFieldsMax: 16,
+  deviceFieldMaxCharacters: 256,
+  userAgentReadCharacters: 512,
+  endReasonMaxCharacters: 64,
+  /** Expired and ended sessions are kept this long, so that a reuse can still be told. */
+  keptSeconds: 86_400,
+  cleanBatchMax: 1_000,
+  listMaxCount: 1_000,
+});
+
+/** Attempts: `count` at once, all given back in `seconds`. */
+export const throttleLimits = Object.freeze({
+  /** Wrong passwords for one identifier, from wherever. */
+  loginIdentifier: Object.freeze({ count: 10, seconds: 900 }),
+  /** Wrong passwords from one network, for whomever. */
+  loginNetwork: Object.freeze({ count: 100, seconds: 600 }),
+  registerNetwork: Object.freeze({ count: 100, seconds: 3_600 }),
+  /** Revocations by an account itself: each wakes every process. */
+  revokeAccount: Object.freeze({ count: 60, seconds: 60 }),
+  cleanBatchMax: 1_000,
+});
+
+export const verificationLimits = Object.freeze({
+  requiredPermissionsMaxCount: 64,
 });

@@ -1,0 +1,107 @@
+import { isRejection, type Rejection } from "../platform/errors.ts";
+import { httpLimits } from "../platform/limits.ts";
+import { requestScope } from "../platform/log.ts";
+import type { CompiledRoute } from "./compiled-route.ts";
+import { httpErrors } from "./errors.ts";
+import type { Exchange, RateStanding } from "./exchange.ts";
+import type { Principal } from "./principal.ts";
+
+/** Who is calling. Given by `app.ts`; this layer knows authentication only by its shape. */
+export type AuthenticateCaller = (
+  token: string,
+  address: string,
+) => Principal | Rejection | Promise<Principal | Rejection>;
+
+export interface RateLimit {
+  take(key: string, cost?: number): RateStanding;
+}
+
+export interface AdmissionOptions {
+  readonly authenticate: AuthenticateCaller | undefined;
+  /** The principal of a token this process already knows, by memory alone. */
+  readonly cached: ((token: string) => Principal | undefined) | undefined;
+  /** Undefined: nobody is limited. */
+  readonly rateLimit: RateLimit | undefined;
+  /** Budget of an address for tokens not known yet; generous, as many may share an address. */
+  readonly addressLimit: RateLimit | undefined;
+}
+
+export type Verdict = Rejection | undefined;
+export type Admission = (exchange: Exchange, target: CompiledRoute) => Verdict | Promise<Verdict>;
+
+const NO_TOKEN = httpErrors.rejection("authentication_required");
+const NOT_ALLOWED = httpErrors.rejection("permission_denied");
+
+/**
+ * Rate limit, then authentication, then authorisation.
+ *
+ * Who is charged: a caller whose token is known is charged as that caller, so that neighbours
+ * behind one address cannot use up each other's budget. Everybody else (no token, a token seen for
+ * the first time, public routes) is charged by address, before any work is done for them; when
+ * such a token turns out good, its caller is charged too.
+ */
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { authenticate, cached, rateLimit } = options;
+  const addressLimit = options.addressLimit ?? rateLimit;
+
+  function charge(exchange: Exchange, limit: RateLimit, key: string): Verdict {
+    const standing = limit.take(key);
+    exchange.rate = standing;
+    return standing.allowed ? undefined : rateLimited(standing.retryAfterSeconds);
+  }
+
+  function admitCaller(exchange: Exchange, target: CompiledRoute, principal: Principal): Verdict {
+    exchange.caller = principal;
+    if (rateLimit !== undefined && target.route.unlimited !== true) {
+      const refusal = charge(exchange, rateLimit, `caller:${principal.userId}`);
+      if (refusal !== undefined) return refusal;
+    }
+    return target.mayCall(principal) ? undefined : NOT_ALLOWED;
+  }
+
+  function admitOutcome(
+    exchange: Exchange,
+    target: CompiledRoute,
+    outcome: Principal | Rejection,
+  ): Verdict {
+    return isRejection(outcome) ? outcome : admitCaller(exchange, target, outcome);
+  }
+
+  return (exchange, target) => {
+    const token = target.isPublic ? undefined : bearerToken(exchange.raw.fields.authorization);
+    const known = token === undefined ? undefined : cached?.(token);
+    if (known !== undefined) return admitCaller(exchange, target, known);
+    if (target.route.unlimited !== true) {
+      const limit = token === undefined ? rateLimit : addressLimit;
+      const refusal = limit && charge(exchange, limit, `address:${exchange.address}`);
+      if (refusal !== undefined) return refusal;
+    }
+    if (target.isPublic) return undefined;
+    if (token === undefined || authenticate === undefined) return NO_TOKEN;
+    // A token that must be looked up or verified: what is logged on the way names the request.
+    const outcome = requestScope.run(exchange, authenticate, token, exchange.address);
+    if (!(outcome instanceof Promise)) return admitOutcome(exchange, target, outcome);
+    return outcome.then((value) => admitOutcome(exchange, target, value));
+  };
+}
+
+/** Charges a request that meets no route, so that probing for paths has a price too. */
+export function chargeStranger(exchange: Exchange, limit: RateLimit | undefined): Verdict {
+  if (limit === undefined) return undefined;
+  const standing = limit.take(`address:${exchange.address}`);
+  exchange.rate = standing;
+  return standing.allowed ? undefined : rateLimited(standing.retryAfterSeconds);
+}
+
+function rateLimited(retryAfterSeconds: number): Rejection {
+  const seconds = Math.max(httpLimits.retryAfterSeconds, Math.ceil(retryAfterSeconds));
+  return httpErrors.rejection("rate_limited", { headers: { "retry-after": String(seconds) } });
+}
+
+/** RFC 6750 §2.1, scheme in any case (RFC 9110 §11.1). Other schemes are no credentials here. */
+function bearerToken(authorization: string | undefined): string | undefined {
+  if (authorization === undefined || authorization.length < 8) return undefined;
+  const isBearer =
+    authorization.startsWith("Bearer ") || authorization.slice(0, 7).toLowerCase() === "bearer ";
+  return isBearer ? authorization.slice(7) : undefined;
+}

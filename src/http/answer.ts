@@ -1,0 +1,97 @@
+import type { Clock } from "../platform/clock.ts";
+import type { Config } from "../platform/config.ts";
+import type { AppError, Rejection } from "../platform/errors.ts";
+import { httpLimits } from "../platform/limits.ts";
+import type { Cors } from "./cors.ts";
+import type { Exchange } from "./exchange.ts";
+import { defaultHeaders, headerBlock, headerLine } from "./header-block.ts";
+import { problemBody, problemHeaders } from "./problem.ts";
+import type { Reply } from "./reply.ts";
+import { acceptedId, readTraceparent } from "./trace.ts";
+import type { Wire } from "./wire.ts";
+
+/** Turns what a handler returned, or why none was asked, into bytes. */
+export interface Answers {
+  /** Throws a `TypeError` when the reply cannot be serialised or has a bad header. */
+  ofReply(exchange: Exchange, reply: Reply): Wire;
+  ofFailure(exchange: Exchange, failure: AppError | Rejection): Wire;
+}
+
+export function createAnswers(options: {
+  readonly config: Pick<Config, "environment" | "publicUrl">;
+  readonly cors: Cors;
+  readonly clock: Clock;
+}): Answers {
+  const { cors, clock } = options;
+  const defaults = defaultHeaders({
+    production: options.config.environment === "production",
+    publicUrl: options.config.publicUrl,
+    varyOrigin: cors.enabled,
+  });
+  const plainHead = headerBlock(defaults);
+  // The commonest answer: JSON with no field of its own. Written out once.
+  const jsonHead = `${plainHead}\r\n${headerLine("content-type", "application/json")}`;
+
+  /** Defaults, replaced by name where the reply says otherwise. */
+  function mergedHead(own: Readonly<Record<string, string>>): string {
+    const merged: Record<string, string> = { ...defaults };
+    for (const [name, value] of Object.entries(own)) {
+      const lower = name.toLowerCase();
+      const kept = lower === "vary" ? merged["vary"] : undefined;
+      merged[lower] = kept === undefined ? value : `${kept}, ${value}`;
+    }
+    return headerBlock(merged);
+  }
+
+  function wire(exchange: Exchange, status: number, head: string, body: string | Uint8Array): Wire {
+    return {
+      status,
+      requestId: exchange.id,
+      head: head + requestLines(exchange, cors),
+      body,
+      headOnly: exchange.raw.method === "HEAD",
+    };
+  }
+
+  return Object.freeze({
+    ofReply(exchange: Exchange, reply: Reply) {
+      const { status, headers, body, raw } = reply;
+      if (raw !== undefined || body === undefined) {
+        const head = headers === undefined ? plainHead : mergedHead(headers);
+        return wire(exchange, status, head, raw ?? "");
+      }
+      const head =
+        headers === undefined
+          ? jsonHead
+          : mergedHead({ "content-type": "application/json", ...headers });
+      return wire(exchange, status, head, JSON.stringify(body));
+    },
+    ofFailure(exchange: Exchange, failure: AppError | Rejection) {
+      const body = problemBody(failure, {
+        path: exchange.raw.path.slice(0, httpLimits.urlBytesMax),
+        requestId: exchange.id,
+        nowMs: clock.nowMs(),
+      });
+      const headers = problemHeaders(failure, httpLimits.retryAfterSeconds);
+      return wire(exchange, failure.status, mergedHead(headers), body);
+    },
+  });
+}
+
+/** Fields that depend on the request: correlation, trace, origin, rate limit. */
+function requestLines(exchange: Exchange, cors: Cors): string {
+  const { fields } = exchange.raw;
+  let lines = `\r\nx-correlation-id: ${acceptedId(fields.correlationId) ?? exchange.id}`;
+  if (fields.traceparent !== undefined && readTraceparent(fields.traceparent) !== undefined) {
+    lines += `\r\ntraceparent: ${exchange.traceparent}`;
+  }
+  if (fields.origin !== undefined) {
+    const allowed = cors.linesFor(fields.origin);
+    if (allowed !== undefined) lines += `\r\n${allowed}`;
+  }
+  const { rate } = exchange;
+  if (rate !== undefined) {
+    lines += `\r\nratelimit-limit: ${rate.limit}\r\nratelimit-remaining: ${rate.remaining}\r\nratelimit-reset: ${Math.ceil(rate.resetSeconds)}`;
+  }
+  return lines;
+}

@@ -1,0 +1,92 @@
+import type { Histogram, Metrics } from "../platform/metrics.ts";
+import { httpLimits } from "../platform/limits.ts";
+import type { Principal, PrincipalKind } from "./principal.ts";
+import { createRouter, parameterNames, type Router } from "./router.ts";
+import type { Method, Route } from "./route.ts";
+import {
+  compileBody,
+  compileParams,
+  compileQuery,
+  type BodyReader,
+  type ParamsReader,
+  type QueryReader,
+} from "./validation.ts";
+
+/** A route with everything about it worked out at boot. One for each of its paths. */
+export interface CompiledRoute {
+  readonly route: Route;
+  /** Label in logs and metrics: method and canonical pattern. */
+  readonly label: string;
+  readonly isPublic: boolean;
+  mayCall(principal: Principal): boolean;
+  readonly readParams: ParamsReader;
+  readonly readQuery: QueryReader;
+  readonly readBody: BodyReader | undefined;
+  readonly bodyBytesMax: number;
+  readonly deadlineMs: number;
+  readonly seconds: Histogram;
+}
+
+const DEFAULT_KINDS: readonly PrincipalKind[] = ["user", "api_key"];
+
+/** The route table, compiled: aliases are further entries that lead to the same handler. */
+export function compileRoutes(
+  routes: readonly Route[],
+  options: { readonly bodyBytesMax: number; readonly metrics: Metrics },
+): Router<CompiledRoute> {
+  const entries = routes.flatMap((route) => {
+    const readQuery = compileQuery(route.query);
+    const readBody = route.body === undefined ? undefined : compileBody(route.body);
+    const label = `${route.method} ${route.path}`;
+    const common = {
+      route,
+      label,
+      isPublic: route.access.kind === "public",
+      mayCall: callersOf(route),
+      readQuery,
+      readBody,
+      bodyBytesMax: route.bodyBytesMax ?? options.bodyBytesMax,
+      deadlineMs: route.deadlineMs ?? httpLimits.deadlineMs,
+      seconds: options.metrics.histogram(
+        "brigade_http_request_seconds",
+        "Time from the head of a request to its answer, by route",
+        { method: route.method, route: route.path },
+      ),
+    };
+    return placesOf(route).map(({ method, path }) => ({
+      method,
+      path,
+      target: Object.freeze({
+        ...common,
+        readParams: compileParams(route.params, parameterNames(path)),
+      }),
+    }));
+  });
+  return createRouter<CompiledRoute>(entries);
+}
+
+/** The canonical place of a route and its aliases, which name the same parameters. */
+function placesOf(route: Route): { method: Method; path: string }[] {
+  const names = parameterNames(route.path).sort().join();
+  const aliases = (route.aliases ?? []).map((alias) => ({
+    method: alias.method ?? route.method,
+    path: alias.path,
+  }));
+  for (const alias of aliases) {
+    if (parameterNames(alias.path).sort().join() !== names) {
+      throw new Error(`the alias ${alias.path} does not name the parameters of ${route.path}`);
+    }
+  }
+  return [{ method: route.method, path: route.path }, ...aliases];
+}
+
+function callersOf(route: Route): (principal: Principal) => boolean {
+  const { access } = route;
+  if (access.kind === "public") return () => true;
+  const kinds = access.kinds ?? DEFAULT_KINDS;
+  if (access.kind === "authenticated") return (principal) => kinds.includes(principal.kind);
+  const { context, permission } = access;
+  return (principal) =>
+    kinds.includes(principal.kind) &&
+    (principal.permissions[context]?.includes(permission) ?? false);
+}

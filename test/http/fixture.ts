@@ -1,0 +1,180 @@
+import { connect, type Socket } from "node:net";
+import { createServer } from "node:net";
+import type { Principal } from "../../src/http/principal.ts";
+import { createPipeline, type Pipeline, type PipelineOptions } from "../../src/http/pipeline.ts";
+import type { Route } from "../../src/http/route.ts";
+import {
+  createUwsServer,
+  type UwsServer,
+  type UwsServerOptions,
+} from "../../src/http/uws/server.ts";
+import { defineErrors, type Rejection } from "../../src/platform/errors.ts";
+import { createLogger, type Logger } from "../../src/platform/log.ts";
+import { createMetrics } from "../../src/platform/metrics.ts";
+
+export const tokenErrors = defineErrors({
+  token_invalid: { status: 401, title: "The access token is not valid" },
+  token_expired: { status: 401, title: "The access token expired" },
+});
+
+export const defaultConfig: PipelineOptions["config"] = {
+  environment: "test",
+  publicUrl: "http://localhost:8000",
+  corsOrigins: ["http://localhost:3000"],
+  trustedProxyHops: 0,
+  allowedHosts: ["*"],
+  bodyBytesMax: 64 * 1024,
+  accessLog: true,
+  accessLogPerSecond: 1_000_000,
+};
+
+export function principalOf(userId: string, permissions: Principal["permissions"] = {}): Principal {
+  return Object.freeze({
+    kind: "user",
+    issuer: "http://localhost:8000",
+    subject: userId,
+    userId,
+    accountId: userId,
+    tenantId: "default",
+    sessionId: undefined,
+    tokenId: undefined,
+    clientId: undefined,
+    email: undefined,
+    username: undefined,
+    name: undefined,
+    emailVerified: true,
+    amr: ["pwd"],
+    authTime: 0,
+    expiresAt: 4_000_000_000,
+    scope: undefined,
+    roles: {},
+    permissions,
+  });
+}
+
+const INVALID = tokenErrors.rejection("token_invalid");
+const EXPIRED = tokenErrors.rejection("token_expired");
+
+/** Tokens `user-<name>` are good, `slow-<name>` are good after a wait, `expired` is expired. */
+export function authenticateByName(
+  token: string,
+): Principal | Rejection | Promise<Principal | Rejection> {
+  if (token === "expired") return EXPIRED;
+  const [kind, name] = token.split(/-(.*)/s);
+  if (kind === "user") return principalOf(name!);
+  if (kind === "slow") return new Promise((done) => setTimeout(() => done(principalOf(name!)), 5));
+  if (kind === "admin") return principalOf(name!, { iam: ["access_support"] });
+  return INVALID;
+}
+
+/** A logger whose lines can be read. */
+export function createCapturedLog(level = "debug"): { log: Logger; lines: Record<string, any>[] } {
+  const lines: Record<string, any>[] = [];
+  const sink = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  return { log: createLogger({ environment: "test", logLevel: level }, {}, sink), lines };
+}
+
+export interface TestServer {
+  readonly url: string;
+  readonly port: number;
+  readonly pipeline: Pipeline;
+  readonly server: UwsServer;
+  readonly lines: Record<string, any>[];
+  readonly metrics: ReturnType<typeof createMetrics>;
+  close(): void;
+}
+
+type Options = Omit<Partial<PipelineOptions>, "config"> & {
+  readonly routes: readonly Route[];
+  readonly config?: Partial<PipelineOptions["config"]>;
+  readonly server?: Partial<UwsServerOptions>;
+  readonly port?: number;
+  readonly logLevel?: string;
+};
+
+/** A real server on a free port, with `authenticateByName` in front of it. */
+export async function startServer(options: Options): Promise<TestServer> {
+  const { log, lines } = createCapturedLog(options.logLevel);
+  const metrics = createMetrics();
+  const config = { ...defaultConfig, ...options.config };
+  const pipeline = createPipeline({
+    authenticate: authenticateByName,
+    log,
+    metrics,
+    ...options,
+    config,
+  });
+  const server = createUwsServer({ pipeline, config, log, metrics, ...options.server });
+  const port = await server.listen(options.port ?? 0, "127.0.0.1", { exclusive: true });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    pipeline,
+    server,
+    lines,
+    metrics,
+    close: () => server.close(),
+  };
+}
+
+export interface RawResult {
+  readonly text: string;
+  /** How the connection stood when we stopped looking. */
+  readonly ended: boolean;
+}
+
+export interface RawOptions {
+  /** Stop once this matches what came. */
+  readonly until?: RegExp;
+  /** Stop after this time in any case. */
+  readonly waitMs?: number;
+  /** Pause between the parts. */
+  readonly pauseMs?: number;
+}
+
+/** Sends bytes as they are, each part in a packet of its own, and collects what comes back. */
+export function sendRaw(
+  port: number,
+  parts: string | readonly string[],
+  options: RawOptions = {},
+): Promise<RawResult> {
+  const { until, waitMs = 1_500, pauseMs = 10 } = options;
+  return new Promise((resolve) => {
+    let text = "";
+    let ended = false;
+    const socket: Socket = connect(port, "127.0.0.1");
+    socket.setNoDelay(true);
+    const timer = setTimeout(finish, waitMs);
+    function finish(): void {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve({ text, ended });
+    }
+    socket.on("data", (bytes) => {
+      text += bytes.toString("latin1");
+      if (until?.test(text)) finish();
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      ended = true;
+      finish();
+    });
+    socket.on("connect", async () => {
+      for (const [index, part] of [parts].flat().entries()) {
+        if (index > 0) await new Promise((wait) => setTimeout(wait, pauseMs));
+        if (!socket.writable) return;
+        socket.write(part, "latin1");
+      }
+    });
+  });
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const address = probe.address() as { port: number };
+      probe.close(() => resolve(address.port));
+    });
+  });
+}
