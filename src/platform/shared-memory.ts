@@ -35,7 +35,7 @@ export const controlWords = Object.freeze({
   leaseMonotonic: 3,
   leaseWall: 4,
   leaseTicks: 5,
-  ratesSwept: 6,
+  ratesSweptSeconds: 6,
   perThread: 8,
 });
 

@@ -3,6 +3,10 @@
  * when it is full it becomes the old half, and what was left in the old one is evicted. So a hit
  * on a young entry is one look-up and nothing is moved, and whoever is used at least once a turn
  * stays: nearly "least recently used" at none of its cost.
+ *
+ * The look-up goes by the end of the text, where a token has its signature: hashing all of a fresh
+ * 720-character string is most of a hit's cost. The whole text is compared, so a token with the
+ * tail of another one finds nothing.
  */
 
 export interface FirstLevel<Entry> {
@@ -14,7 +18,7 @@ export interface FirstLevel<Entry> {
   /** Drops every entry for which `isDead` holds, and tells how many. */
   sweep(isDead: (entry: Entry) => boolean): number;
   size(): number;
-  /** Live entries that had to go for others. */
+  /** Entries that had to go for others. */
   evictions(): number;
 }
 
@@ -24,45 +28,59 @@ export interface FirstLevelBounds {
   readonly charactersMax: number;
 }
 
+interface Place<Entry> {
+  readonly token: string;
+  readonly entry: Entry;
+}
+
+/** More than 128 bits of a base64url signature. */
+const TAIL_CHARACTERS = 24;
+
+function tailOf(token: string): string {
+  return token.slice(-TAIL_CHARACTERS);
+}
+
 export function createFirstLevel<Entry>(bounds: FirstLevelBounds): FirstLevel<Entry> {
   const entriesHalf = Math.max(1, Math.floor(bounds.entriesMax / 2));
   const charactersHalf = bounds.charactersMax / 2;
-  let young = new Map<string, Entry>();
-  let old = new Map<string, Entry>();
+  let young = new Map<string, Place<Entry>>();
+  let old = new Map<string, Place<Entry>>();
   // Of all texts that entered the young half: never less than what it holds.
   let youngCharacters = 0;
   let evicted = 0;
 
-  function insert(token: string, entry: Entry): void {
-    if (young.size >= entriesHalf || youngCharacters + token.length > charactersHalf) {
+  function insert(tail: string, place: Place<Entry>): void {
+    old.delete(tail);
+    const { length } = place.token;
+    if (young.size >= entriesHalf || youngCharacters + length > charactersHalf) {
       evicted += old.size;
       old = young;
       young = new Map();
       youngCharacters = 0;
     }
-    young.set(token, entry);
-    youngCharacters += token.length;
+    young.set(tail, place);
+    youngCharacters += length;
   }
 
   return {
     get(token) {
-      const entry = young.get(token);
-      if (entry !== undefined) return entry;
-      const former = old.get(token);
-      if (former === undefined) return undefined;
-      old.delete(token);
-      insert(token, former);
-      return former;
+      const tail = tailOf(token);
+      const place = young.get(tail);
+      if (place !== undefined) return place.token === token ? place.entry : undefined;
+      const former = old.get(tail);
+      if (former === undefined || former.token !== token) return undefined;
+      insert(tail, former);
+      return former.entry;
     },
     set(token, entry) {
       // A token that fits into no half would push everybody else out.
-      if (token.length > charactersHalf) return;
-      old.delete(token);
-      if (young.has(token)) young.set(token, entry);
-      else insert(token, entry);
+      if (token.length <= charactersHalf) insert(tailOf(token), { token, entry });
     },
     delete(token) {
-      if (!young.delete(token)) old.delete(token);
+      const tail = tailOf(token);
+      for (const half of [young, old]) {
+        if (half.get(tail)?.token === token) half.delete(tail);
+      }
     },
     clear() {
       young = new Map();
@@ -72,8 +90,8 @@ export function createFirstLevel<Entry>(bounds: FirstLevelBounds): FirstLevel<En
     sweep(isDead) {
       let dropped = 0;
       for (const half of [young, old]) {
-        for (const [token, entry] of half) {
-          if (isDead(entry) && half.delete(token)) dropped++;
+        for (const [tail, { entry }] of half) {
+          if (isDead(entry) && half.delete(tail)) dropped++;
         }
       }
       return dropped;
