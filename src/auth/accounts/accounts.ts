@@ -1,0 +1,206 @@
+import { platformErrors, type FieldFault } from "../../platform/errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Config } from "../../platform/config.ts";
+import { newId } from "../../platform/ids.ts";
+import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
+import { recordEvent } from "../audit/store.ts";
+import { authErrors } from "../errors.ts";
+import type { Invalidate, ProvisionUser } from "../index.ts";
+import { passwordFaults, strengthFault } from "../password/policy.ts";
+import type { Passwords } from "../password/password-port.ts";
+import { endSessions } from "../session/store.ts";
+import { DEFAULT_TENANT_ID, normaliseEmail, readName, readUsername } from "./identifiers.ts";
+import {
+  findAccount,
+  findAccountById,
+  insertAccount,
+  listAccounts,
+  setActive,
+  type Account,
+  type NewAccount,
+} from "./store.ts";
+
+export interface AccountsOptions {
+  readonly database: Database;
+  readonly passwords: Passwords;
+  readonly provisionUser: ProvisionUser;
+  readonly invalidate: Invalidate;
+  readonly config: Pick<Config, "publicUrl" | "passwordProfile" | "passwordHash">;
+  readonly clock: Clock;
+}
+
+/** What somebody gives to get an account. */
+export interface AccountRequest {
+  readonly email: string;
+  readonly password: string;
+  readonly username?: string | undefined;
+  readonly name?: string | undefined;
+}
+
+export interface CreateOptions {
+  readonly tenantId?: string;
+  readonly emailVerified?: boolean;
+  /** For the audit log: an account id or `cli`. Default: the account itself. */
+  readonly actor?: string;
+  readonly requestId?: string;
+  readonly network?: string;
+  /** More of the same transaction, after the account and its user are there. */
+  readonly within?: (tx: Transaction, account: Account) => Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+export interface Accounts {
+  /**
+   * Makes account, credential and IAM user in one transaction. Throws `validation_failed` for
+   * unusable identifiers and passwords, `account_exists` (409) when an identifier is taken, also
+   * when somebody else took it a moment ago.
+   */
+  create(request: AccountRequest, options?: CreateOptions): Promise<Account>;
+  findById(id: string): Promise<Account | undefined>;
+  /** Case does not matter. */
+  findByEmail(email: string): Promise<Account | undefined>;
+  findByUsername(username: string): Promise<Account | undefined>;
+  list(page: { skip: number; limit: number }): Promise<{ accounts: Account[]; total: number }>;
+  /**
+   * Disabling ends all sessions and counts on the next request, in every process. Throws
+   * `not_found`.
+   */
+  setActive(id: string, active: boolean, actor: string): Promise<void>;
+}
+
+/** Accounts as the routes, the command line and the first start see them. */
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { database } = options;
+  return Object.freeze({
+    create: (request: AccountRequest, settings: CreateOptions = {}) =>
+      create(options, request, settings),
+    findById: (id: string) => findAccountById(database, id),
+    async findByEmail(text: string) {
+      const email = normaliseEmail(text);
+      return email === undefined ? undefined : findAccount(database, { email });
+    },
+    async findByUsername(text: string) {
+      const username = readUsername(text);
+      return username === undefined ? undefined : findAccount(database, { username });
+    },
+    list: (page: { skip: number; limit: number }) => listAccounts(database, page),
+    setActive: (id: string, active: boolean, actor: string) =>
+      changeActive(options, id, active, actor),
+  });
+}
+
+async function create(
+  options: AccountsOptions,
+  request: AccountRequest,
+  settings: CreateOptions,
+): Promise<Account> {
+  const prepared = await prepareAccount(options, request, settings);
+  try {
+    return await options.database.withTransaction(async (tx) => {
+      const account = await insertAccount(tx, prepared);
+      const { id, tenantId } = account;
+      const { publicUrl: issuer } = options.config;
+      await options.provisionUser(tx, { userId: id, issuer, subject: id, tenantId });
+      await recordEvent(tx, {
+        action: "account.register",
+        actor: settings.actor ?? id,
+        subject: id,
+        tenantId,
+        requestId: settings.requestId,
+        network: settings.network,
+      });
+      await settings.within?.(tx, account);
+      return account;
+    });
+  } catch (error) {
+    throw toAccountExists(error) ?? error;
+  }
+}
+
+/** Checks everything that can be checked without the database, and hashes the password. */
+async function prepareAccount(
+  options: AccountsOptions,
+  request: AccountRequest,
+  settings: CreateOptions,
+): Promise<NewAccount> {
+  const { passwords, config, clock } = options;
+  const identifiers = readIdentifiers(request);
+  const known = [identifiers.email, identifiers.username, identifiers.name].filter(
+    (text) => text !== undefined,
+  );
+  const faults = passwordFaults(request.password, known, config);
+  if (faults.length > 0) throw platformErrors.failure("validation_failed", { errors: faults });
+  const score = await passwords.strength(request.password, known, settings.signal);
+  const weak = strengthFault(score, config);
+  if (weak !== undefined) throw platformErrors.failure("validation_failed", { errors: [weak] });
+  return {
+    ...identifiers,
+    id: newId(clock),
+    tenantId: settings.tenantId ?? DEFAULT_TENANT_ID,
+    emailVerified: settings.emailVerified,
+    passwordHash: await passwords.hash(request.password, settings.signal),
+  };
+}
+
+/** Throws `validation_failed` naming every identifier that cannot be used. */
+export function readIdentifiers(request: Omit<AccountRequest, "password">): {
+  email: string;
+  username: string | undefined;
+  name: string | undefined;
+} {
+  const errors: FieldFault[] = [];
+  const read = (field: "email" | "username" | "name", to: (text: string) => string | undefined) => {
+    const text = request[field];
+    const value = text === undefined ? undefined : to(text);
+    if (text !== undefined && value === undefined) errors.push(fieldFault(field));
+    return value;
+  };
+  const email = read("email", normaliseEmail);
+  const username = read("username", readUsername);
+  const name = read("name", readName);
+  if (errors.length > 0) throw platformErrors.failure("validation_failed", { errors });
+  return { email: email!, username, name };
+}
+
+const MESSAGES = Object.freeze({
+  email: "must be an e-mail address",
+  username: "must have 3 to 32 letters, digits, dots, dashes or underscores",
+  name: "must be a text without control characters",
+});
+
+function fieldFault(field: keyof typeof MESSAGES): FieldFault {
+  return { path: `/body/${field}`, code: `${field}_invalid`, message: MESSAGES[field] };
+}
+
+/** `account_exists` for a taken identifier, naming which; undefined for any other error. */
+export function toAccountExists(error: unknown) {
+  for (const field of ["username", "email"] as const) {
+    if (!isUniqueViolation(error, `accounts_${field}_key`)) continue;
+    return authErrors.failure("account_exists", {
+      note: field,
+      errors: [{ path: `/body/${field}`, code: "taken", message: "is taken" }],
+    });
+  }
+  return undefined;
+}
+
+async function changeActive(
+  { database, invalidate, config }: AccountsOptions,
+  id: string,
+  active: boolean,
+  actor: string,
+): Promise<void> {
+  await database.withTransaction(
+    async (tx) => {
+      if (!(await setActive(tx, id, active))) throw platformErrors.failure("not_found");
+      if (!active) await endSessions(tx, { accountId: id }, "account_disabled");
+      await recordEvent(tx, {
+        action: active ? "account.enable" : "account.disable",
+        actor,
+        subject: id,
+      });
+      invalidate(tx, [{ kind: "identity", issuer: config.publicUrl, subject: id }]);
+    },
+    { revocation: true },
+  );
+}

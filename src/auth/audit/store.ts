@@ -1,0 +1,43 @@
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+
+export type AuditAction =
+  | "account.register"
+  | "account.register_refused"
+  | "account.update"
+  | "account.disable"
+  | "account.enable"
+  | "login.success"
+  | "login.failure"
+  | "refresh.reuse"
+  | "refresh.ahead"
+  | "session.end"
+  | "session.evict"
+  | "logout";
+
+/** One line of the audit log. Ids only: what somebody typed may be a password. */
+export interface AuditEvent {
+  readonly action: AuditAction;
+  /** Who did it: an account id, `cli`, or undefined for nobody we know. */
+  readonly actor?: string | undefined;
+  /** Whom it was done to: an account id. */
+  readonly subject?: string | undefined;
+  readonly tenantId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly network?: string | undefined;
+}
+
+/** Writes in the transaction of the event when there is one. The table takes no other change. */
+export async function recordEvent(
+  asker: Transaction | Pick<Database, "query">,
+  event: AuditEvent,
+): Promise<void> {
+  await asker.query(sql`
+    INSERT INTO auth.audit_log
+      (action, actor, subject, tenant_id, session_id, reason, request_id, network)
+    VALUES (${event.action}, ${event.actor ?? null}, ${event.subject ?? null},
+            ${event.tenantId ?? null}, ${event.sessionId ?? null}, ${event.reason ?? null},
+            ${event.requestId ?? null}, ${event.network ?? null})`);
+}
