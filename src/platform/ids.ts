@@ -34,9 +34,10 @@ export function randomToken(byteCount: number): string {
  */
 export function normaliseUuid(text: string): string | undefined {
   if (text.length > 45) return undefined;
-  const match = /^(?:urn:uuid:)?(\{?)([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})(\}?)$/i.exec(
-    text,
-  );
+  const match =
+    /^(?:urn:uuid:)?(\{?)([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})(\}?)$/i.exec(
+      text,
+    );
   if (match === null || (match[1] === "") !== (match[3] === "")) return undefined;
   const hex = match[2]!.replaceAll("-", "").toLowerCase();
   return dashed(hex);

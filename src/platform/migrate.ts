@@ -25,7 +25,7 @@ const CREATE_TABLE = `
 /**
  * Brings the database up to the files of `platform/migrations`, each in a transaction of its own,
  * and answers the names it applied. Of several processes one does it and the others wait. Throws
- * when a file that was applied has changed since, or when the database is ahead of this program.
+ * when a file that was applied has changed since.
  * A session lock needs a direct connection, not a transaction pooler.
  */
 export async function migrate(
@@ -44,7 +44,9 @@ export async function migrate(
   await client.connect();
   try {
     // The usual start: one question, no lock, no write.
-    if (toApply(migrations, await readApplied(client)).length === 0) return [];
+    const before = await readApplied(client);
+    warnOfUnknown(migrations, before, log);
+    if (toApply(migrations, before).length === 0) return [];
     await client.query(`SET lock_timeout = ${migrationLimits.lockTimeoutMs}`);
     await client.query("SELECT pg_advisory_lock($1)", [LOCK_KEY]);
     await client.query(CREATE_TABLE);
@@ -87,19 +89,28 @@ async function readApplied(client: pg.Client): Promise<Map<string, string>> {
   }
 }
 
+/** A newer version ran here: usual in the middle of a rolling deploy, or after a step back. */
+function warnOfUnknown(
+  migrations: readonly Migration[],
+  applied: ReadonlyMap<string, string>,
+  log: Logger,
+): void {
+  const known = new Set(migrations.map((migration) => migration.name));
+  const unknown = [...applied.keys()].filter((name) => !known.has(name));
+  if (unknown.length > 0)
+    log.warn({ migrations: unknown }, "the database is ahead of this program");
+}
+
 function toApply(
   migrations: readonly Migration[],
   applied: ReadonlyMap<string, string>,
 ): Migration[] {
-  const known = new Set(migrations.map((migration) => migration.name));
-  const unknown = [...applied.keys()].find((name) => !known.has(name));
-  if (unknown !== undefined) {
-    throw refusal(`the database has the migration ${unknown}, which this program does not know`);
-  }
   for (const { name, checksum } of migrations) {
     const before = applied.get(name);
     if (before !== undefined && before !== checksum) {
-      throw refusal(`the migration ${name} was changed after it had been applied`);
+      throw platformErrors.failure("internal", {
+        detail: `the migration ${name} was changed after it had been applied`,
+      });
     }
   }
   return migrations.filter((migration) => !applied.has(migration.name));
@@ -118,8 +129,4 @@ async function apply(client: pg.Client, { name, text, checksum }: Migration): Pr
     await client.query("ROLLBACK");
     throw platformErrors.failure("internal", { note: `migration ${name} failed`, cause: error });
   }
-}
-
-function refusal(sentence: string) {
-  return platformErrors.failure("internal", { detail: sentence });
 }

@@ -16,11 +16,13 @@ export interface Result<T> {
 // Counts are 64 bits wide on the wire and far below 2^53 in fact; a calendar day is no instant.
 const toNumber = (text: string) => Number(text);
 const toText = (text: string) => text;
+const INT8_OID = 20;
+const DATE_OID = 1082;
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") => {
-    if (oid === pg.types.builtins.INT8) return toNumber;
-    if (oid === pg.types.builtins.DATE) return toText;
-    return pg.types.getTypeParser(oid, format as "text");
+    if (oid === INT8_OID) return toNumber;
+    if (oid === DATE_OID) return toText;
+    return pg.types.getTypeParser(oid as Parameters<typeof pg.types.getTypeParser>[0], format as "text");
   }) as typeof pg.types.getTypeParser,
 };
 

@@ -65,29 +65,31 @@ function numbered(pieces: readonly string[]): string {
 }
 
 function compose(strings: TemplateStringsArray, ...values: readonly unknown[]): Sql {
-  if (!values.some((value) => value instanceof Fragment)) {
-    let known = finished.get(strings);
-    if (known === undefined) {
-      const text = numbered(strings);
-      known = { text, name: nameOf(text) };
-      finished.set(strings, known);
-    }
-    return new Simple(strings, values, known);
+  if (values.some((value) => value instanceof Fragment)) return merge(strings, values);
+  let known = finished.get(strings);
+  if (known === undefined) {
+    const text = numbered(strings);
+    known = { text, name: nameOf(text) };
+    finished.set(strings, known);
   }
+  return new Simple(strings, values, known);
+}
+
+/** Text with values between; values that are fragments dissolve in it. */
+function merge(strings: readonly string[], values: readonly unknown[]): Fragment {
   const pieces = [strings[0]!];
   const flat: unknown[] = [];
   let isNamed = true;
   for (const [index, value] of values.entries()) {
-    const after = strings[index + 1]!;
     if (value instanceof Fragment) {
       isNamed &&= value.isNamed;
       pieces[pieces.length - 1] += value.pieces[0]!;
-      pieces.push(...value.pieces.slice(1));
-      flat.push(...value.values);
-      pieces[pieces.length - 1] += after;
+      for (let i = 1; i < value.pieces.length; i++) pieces.push(value.pieces[i]!);
+      for (const inner of value.values) flat.push(inner);
+      pieces[pieces.length - 1] += strings[index + 1]!;
     } else {
       flat.push(value);
-      pieces.push(after);
+      pieces.push(strings[index + 1]!);
     }
   }
   return new Fragment(pieces, flat, isNamed);
@@ -112,10 +114,12 @@ const empty: Sql = Object.freeze(new Fragment([""], [], true));
 const comma: Sql = Object.freeze(new Fragment([", "], [], true));
 
 function join(parts: readonly Sql[], separator: Sql = comma): Sql {
-  let joined: Sql | undefined;
-  for (const part of parts)
-    joined = joined === undefined ? part : sql`${joined}${separator}${part}`;
-  return joined ?? empty;
+  if (parts.length === 0) return empty;
+  const values = parts.flatMap((part, index) => (index === 0 ? [part] : [separator, part]));
+  return merge(
+    Array.from({ length: values.length + 1 }, () => ""),
+    values,
+  );
 }
 
 function identifier(name: string): Sql {

@@ -1,0 +1,280 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import {
+  childEnvironment,
+  ConfigError,
+  databaseShares,
+  readConfig,
+  SETTINGS,
+} from "../../src/platform/config.ts";
+import { availableCores } from "../../src/platform/cores.ts";
+
+const KEY = Buffer.from(Array.from({ length: 32 }, (_, i) => i * 7)).toString("base64");
+const PRODUCTION = {
+  NODE_ENV: "production",
+  DATABASE_URL: "postgres://app:pw@db/app",
+  PUBLIC_URL: "https://api.example",
+  KEY_ENCRYPTION_KEYS: `k1:${KEY}`,
+};
+
+function faultsOf(environment: Record<string, string | undefined>, cores = 4): readonly string[] {
+  try {
+    readConfig(environment, cores);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.faults;
+  }
+}
+
+test("the defaults work with no environment at all", () => {
+  const config = readConfig({}, 8);
+  assert.equal(config.environment, "development");
+  assert.equal(config.host, "127.0.0.1");
+  assert.equal(config.port, 8000);
+  assert.equal(config.adminPort, 9100);
+  assert.equal(config.httpThreads, 1);
+  assert.equal(config.passwordThreads, 4);
+  assert.equal(config.databaseUrl, undefined);
+  assert.equal(config.publicUrl, "http://localhost:8000");
+  assert.equal(config.jwtAudience, "http://localhost:8000");
+  assert.equal(config.jwtAlgorithm, "RS256");
+  assert.equal(config.staleSeconds, 4.5);
+  assert.deepEqual(config.rateLimit, { count: 600, seconds: 60 });
+  assert.deepEqual(config.corsOrigins, ["http://localhost:3000", "http://localhost:8000"]);
+  assert.equal(config.docs, true);
+});
+
+test("production has its own defaults", () => {
+  const config = readConfig(PRODUCTION, 4);
+  assert.equal(config.host, "0.0.0.0");
+  assert.deepEqual(config.corsOrigins, []);
+  assert.equal(config.docs, false);
+  assert.deepEqual(config.keyEncryptionKeys, [{ id: "k1", keyBase64: KEY }]);
+});
+
+test("production refuses what is missing, all at once", () => {
+  const faults = faultsOf({ NODE_ENV: "production" });
+  for (const name of ["DATABASE_URL", "PUBLIC_URL", "KEY_ENCRYPTION_KEYS"]) {
+    assert.equal(faults.filter((fault) => fault.startsWith(name)).length, 1, name);
+  }
+});
+
+test("the embedded database is refused where a disk is not kept, unless asked for", () => {
+  assert.deepEqual(faultsOf({ ...PRODUCTION, DATABASE_URL: "", EMBEDDED_DB: "1" }), []);
+  assert.match(faultsOf({ ...PRODUCTION, DATABASE_URL: undefined })[0]!, /^DATABASE_URL/);
+  assert.match(faultsOf({ RAILWAY_ENVIRONMENT_NAME: "staging" })[0]!, /^DATABASE_URL/);
+  assert.deepEqual(faultsOf({ RAILWAY_ENVIRONMENT: "x", EMBEDDED_DB: "1" }), []);
+});
+
+test("every variable with a shape refuses nonsense by name and keeps the value to itself", () => {
+  const canary = "canary-7731";
+  const shaped = [
+    "NODE_ENV",
+    "PORT",
+    "ADMIN_PORT",
+    "HTTP_THREADS",
+    "VERIFY_THREADS",
+    "PASSWORD_THREADS",
+    "AUTH_CACHE_SLOTS",
+    "AUTH_CACHE_TTL",
+    "WEB_CONCURRENCY",
+    "DATABASE_URL",
+    "DATABASE_CONNECTIONS",
+    "EMBEDDED_DB",
+    "REDIS_URL",
+    "PUBLIC_URL",
+    "JWT_ALG",
+    "JWT_SECRET",
+    "KEY_ENCRYPTION_KEYS",
+    "JWKS_MAX_AGE_SECONDS",
+    "ACCESS_TOKEN_SECONDS",
+    "REFRESH_TOKEN_SECONDS",
+    "REMEMBER_ME_SECONDS",
+    "SESSION_ABSOLUTE_SECONDS",
+    "SESSIONS_PER_ACCOUNT",
+    "SESSION_LIMIT",
+    "LEASE_MS",
+    "STALE_SECONDS",
+    "EMAIL_VERIFICATION",
+    "PASSWORD_HASH",
+    "PASSWORD_PROFILE",
+    "BREACH_CHECK",
+    "RATE_LIMIT_ENABLED",
+    "RATE_LIMIT_DEFAULT",
+    "CORS_ORIGINS",
+    "TRUSTED_PROXY_HOPS",
+    "BODY_BYTES_MAX",
+    "DOCS",
+    "ACCESS_LOG",
+    "ACCESS_LOG_PER_SECOND",
+    "LOG_LEVEL",
+  ];
+  const free = [
+    ...["HOST", "DATA_DIR", "JWT_AUDIENCE", "ALLOWED_HOSTS"],
+    ...["BRIGADE_SMOKE_EMAIL", "BRIGADE_SMOKE_PASSWORD"],
+  ];
+  assert.deepEqual(
+    SETTINGS.map((setting) => setting.name).toSorted(),
+    [...shaped, ...free].toSorted(),
+  );
+  for (const name of shaped) {
+    const faults = faultsOf({ [name]: canary });
+    assert.ok(
+      faults.some((fault) => fault.startsWith(name)),
+      name,
+    );
+    assert.ok(!faults.join().includes(canary), name);
+  }
+  // And all of them in one go.
+  const all = faultsOf(Object.fromEntries(shaped.map((name) => [name, canary])));
+  for (const name of shaped)
+    assert.ok(
+      all.some((fault) => fault.startsWith(name)),
+      name,
+    );
+});
+
+test("numbers are whole, plain and within their range", () => {
+  for (const port of ["-1", "65536", "1e3", "0x10", "80.5", "８０", "1_000"]) {
+    assert.equal(faultsOf({ PORT: port }).length, 1, port);
+  }
+  assert.equal(readConfig({ PORT: " 8080 " }).port, 8080);
+  assert.equal(readConfig({ PORT: "" }).port, 8000);
+});
+
+test("the aliases of NODE_ENV are read, in their order, and blanks fool nobody", () => {
+  assert.equal(readConfig({ ENVIRONMENT: "test" }).environment, "test");
+  assert.equal(readConfig({ APP_ENV: "test", ENVIRONMENT: "production" }).environment, "test");
+  assert.equal(readConfig({ NODE_ENV: "", APP_ENV: "test" }).environment, "test");
+  // Taken for production, with production's demands.
+  assert.equal(faultsOf({ NODE_ENV: " production" }).length, 3);
+});
+
+test("HS256 wants a secret of 32 bytes, and only HS256 takes one", () => {
+  assert.match(faultsOf({ JWT_ALG: "HS256" })[0]!, /^JWT_SECRET/);
+  assert.match(faultsOf({ JWT_ALG: "HS256", JWT_SECRET: "x".repeat(31) })[0]!, /^JWT_SECRET/);
+  assert.deepEqual(faultsOf({ JWT_ALG: "HS256", JWT_SECRET: "x".repeat(32) }), []);
+  assert.match(faultsOf({ JWT_SECRET: "x".repeat(32) })[0]!, /^JWT_SECRET/);
+});
+
+test("key encryption keys are 32 random bytes each with ids of their own", () => {
+  const other = Buffer.from(KEY, "base64").reverse().toString("base64");
+  const good = readConfig({ KEY_ENCRYPTION_KEYS: `new:${other}, old:${KEY}` });
+  assert.deepEqual(
+    good.keyEncryptionKeys.map((key) => key.id),
+    ["new", "old"],
+  );
+  const short = Buffer.alloc(31, "abcdefghijkl").toString("base64");
+  const placeholder = Buffer.alloc(32, "x").toString("base64");
+  for (const bad of [
+    KEY,
+    `:${KEY}`,
+    `a b:${KEY}`,
+    `a:${short}`,
+    `a:${placeholder}`,
+    `a:${KEY},a:${other}`,
+    `a:${KEY},`,
+  ]) {
+    assert.match(faultsOf({ KEY_ENCRYPTION_KEYS: bad })[0] ?? "", /^KEY_ENCRYPTION_KEYS/, bad);
+  }
+});
+
+test("settings that contradict each other are refused", () => {
+  const pairs: [Record<string, string>, RegExp][] = [
+    [{ HTTP_THREADS: "6" }, /^DATABASE_CONNECTIONS must be at least 22/],
+    [{ DATABASE_CONNECTIONS: "6" }, /^DATABASE_CONNECTIONS must be at least 7/],
+    [{ AUTH_CACHE_SLOTS: "1000" }, /^AUTH_CACHE_SLOTS/],
+    [{ ACCESS_TOKEN_SECONDS: "3601" }, /^ACCESS_TOKEN_SECONDS/],
+    [{ ACCESS_TOKEN_SECONDS: "3600", REFRESH_TOKEN_SECONDS: "3599" }, /^ACCESS_TOKEN_SECONDS/],
+    [
+      { REFRESH_TOKEN_SECONDS: "2592001", SESSION_ABSOLUTE_SECONDS: "9999999" },
+      /^REFRESH_TOKEN_SECONDS/,
+    ],
+    [{ SESSION_ABSOLUTE_SECONDS: "604799" }, /^REFRESH_TOKEN_SECONDS/],
+    [{ PORT: "9100" }, /^ADMIN_PORT/],
+  ];
+  for (const [environment, fault] of pairs) {
+    assert.match(faultsOf(environment)[0] ?? "", fault, JSON.stringify(environment));
+  }
+});
+
+test("production threads follow cores and processes, and stay within the connections", () => {
+  const threads = (cores: number, extra: Record<string, string> = {}) =>
+    readConfig({ ...PRODUCTION, ...extra }, cores).httpThreads;
+  assert.equal(threads(1), 1);
+  assert.equal(threads(2), 1);
+  assert.equal(threads(4), 3);
+  assert.equal(threads(64), 5);
+  assert.equal(threads(64, { DATABASE_CONNECTIONS: "100" }), 8);
+  assert.equal(threads(8, { WEB_CONCURRENCY: "4" }), 1);
+  // Under PM2 two processes are assumed.
+  assert.equal(threads(8, { NODE_APP_INSTANCE: "0" }), 3);
+  assert.equal(threads(4, { HTTP_THREADS: "2" }), 2);
+});
+
+test("a budget of connections is divided over main and the threads", () => {
+  const config = readConfig({ HTTP_THREADS: "4", DATABASE_CONNECTIONS: "20" });
+  assert.deepEqual(databaseShares(config), { main: 4, perThread: 4 });
+});
+
+test("the admin port follows the number of the process", () => {
+  const config = readConfig({ NODE_APP_INSTANCE: "3" });
+  assert.deepEqual(
+    [config.processNumber, config.adminPort, config.underProcessManager],
+    [3, 9103, true],
+  );
+  assert.equal(readConfig({ pm_id: "0" }).underProcessManager, true);
+  assert.equal(readConfig({}).underProcessManager, false);
+});
+
+test("the address of a database may name a socket instead of a host", () => {
+  const url = "postgres://postgres@/postgres?host=%2Ftmp%2Fs&port=5432";
+  assert.equal(readConfig({ DATABASE_URL: url }).databaseUrl, url);
+  assert.equal(faultsOf({ DATABASE_URL: "mysql://x@y/z" }).length, 1);
+});
+
+test("our public address carries no slash at its end and follows the port", () => {
+  assert.equal(readConfig({ PUBLIC_URL: "https://api.example/" }).publicUrl, "https://api.example");
+  assert.equal(readConfig({ PORT: "8123" }).publicUrl, "http://localhost:8123");
+  assert.equal(readConfig({ JWT_AUDIENCE: "menu" }).jwtAudience, "menu");
+});
+
+test("the configuration cannot be changed and can be handed to a thread", () => {
+  const config = readConfig(PRODUCTION);
+  assert.throws(() => Object.assign(config, { port: 1 }), TypeError);
+  assert.throws(() => Object.assign(config.rateLimit, { count: 1 }), TypeError);
+  assert.throws(() => (config.keyEncryptionKeys as unknown[]).push(1), TypeError);
+  assert.deepEqual(structuredClone(config), config);
+});
+
+test("a child process is told nothing that could be a secret", () => {
+  process.env["BRIGADE_CANARY"] = "canary";
+  const environment = childEnvironment({ PGTZ: "UTC" });
+  delete process.env["BRIGADE_CANARY"];
+  assert.equal(environment["PGTZ"], "UTC");
+  assert.equal(environment["PATH"], process.env["PATH"]);
+  assert.ok(!Object.values(environment).includes("canary"));
+});
+
+test("a container's share of the cores counts", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "brigade-cgroup-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  assert.equal(availableCores(folder, 8), 8);
+  writeFileSync(join(folder, "cpu.max"), "max 100000\n");
+  assert.equal(availableCores(folder, 8), 8);
+  writeFileSync(join(folder, "cpu.max"), "250000 100000\n");
+  assert.equal(availableCores(folder, 8), 2);
+  writeFileSync(join(folder, "cpu.max"), "50000 100000\n");
+  assert.equal(availableCores(folder, 8), 1);
+  rmSync(join(folder, "cpu.max"));
+  mkdirSync(join(folder, "cpu"));
+  writeFileSync(join(folder, "cpu", "cpu.cfs_quota_us"), "-1\n");
+  writeFileSync(join(folder, "cpu", "cpu.cfs_period_us"), "100000\n");
+  assert.equal(availableCores(folder, 8), 8);
+  writeFileSync(join(folder, "cpu", "cpu.cfs_quota_us"), "300000\n");
+  assert.equal(availableCores(folder, 8), 3);
+});
