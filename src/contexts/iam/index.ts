@@ -7,10 +7,9 @@ import { createIamRoutes } from "./routes.ts";
 import { createIssuerNames, createLoadRoles, createProvisionUser } from "./store.ts";
 import { createUserStore, type UserStore } from "./user-store.ts";
 
-export { PERMISSIONS } from "./catalogue.ts";
 export { iamErrors } from "./errors.ts";
 export type { Role, RoleStore } from "./role-store.ts";
-export type { User, UserStore } from "./user-store.ts";
+export { EVERY_TENANT, type User, type UserStore } from "./user-store.ts";
 
 export interface IamOptions {
   readonly database: Database;

@@ -6,7 +6,6 @@ import {
   assertRoleName,
   readContext,
   readPage,
-  readUuid,
   readVersion,
   toPagination,
 } from "./rules.ts";
@@ -140,7 +139,7 @@ const bulkAssignRoute = ({ users }: RoleRouteDeps) =>
     async handler({ params, body, principal, log }) {
       const context = readContext(params.context);
       const { name } = params;
-      const userIds = body.user_ids.map((id, index) => readUuid(id, `/body/user_ids/${index}`));
+      const userIds = body.user_ids;
       const { tenantId } = principal;
       const outcome = await users.assignRoleToMany({ userIds, tenantId, context, name });
       log.info(

@@ -1,7 +1,6 @@
 import { CONTEXTS, hasPermission, type ContextName, type Principal } from "../../http/principal.ts";
 import type { AnyRequest } from "../../http/request.ts";
 import { platformErrors, type AppError } from "../../platform/errors.ts";
-import { normaliseUuid } from "../../platform/ids.ts";
 import { iamLimits } from "../../platform/limits.ts";
 import { foreignPermissions, isRoleName } from "./catalogue.ts";
 
@@ -16,13 +15,6 @@ export function maySeeUser(principal: Principal, userId: string): boolean {
     hasPermission(principal, "iam", "manage_users") ||
     hasPermission(principal, "iam", "manage_roles")
   );
-}
-
-/** Dashed lower case, or throws `validation_failed`. */
-export function readUuid(text: string, path: string): string {
-  const id = normaliseUuid(text);
-  if (id === undefined) throw invalid(path, "format", "must be a UUID");
-  return id;
 }
 
 /** `IAM` and `iam` are one context. */

@@ -16,8 +16,12 @@ export interface User extends Identity {
   readonly updatedAt: Date;
 }
 
+/** For the operator on the command line, who stands above tenants; no route may pass it. */
+export const EVERY_TENANT = Symbol("every tenant");
+export type TenantScope = string | typeof EVERY_TENANT;
+
 export interface UserFilter {
-  readonly tenantId: string;
+  readonly tenantId: TenantScope;
   readonly issuer?: string | undefined;
   readonly subject?: string | undefined;
   readonly roleContext?: ContextName | undefined;
@@ -71,7 +75,7 @@ export interface BulkAssignment {
 /** Users of other tenants do not exist for any of these. */
 export interface UserStore {
   list(filter: UserFilter): Promise<{ users: User[]; total: number }>;
-  find(userId: string, tenantId: string): Promise<User | undefined>;
+  find(userId: string, tenantId: TenantScope): Promise<User | undefined>;
   /**
    * A foreign identity whose subject is an id somebody has already gets a new id. Throws
    * `user_exists` when the identity is taken.
@@ -148,20 +152,21 @@ export function createUserStore(
         total: rows[0]?.total ?? 0,
       };
     },
-    async find(userId: string, tenantId: string) {
+    async find(userId: string, tenantId: TenantScope) {
       const rows = await database.read<UserRow>(sql`
         SELECT ${userColumns}, ${heldRoles} AS roles FROM iam.users u
-         WHERE u.id = ${userId} AND u.tenant_id = ${tenantId} AND NOT u.discarded`);
+         WHERE u.id = ${userId} AND ${inScope(tenantId)} AND NOT u.discarded`);
       return rows[0] === undefined ? undefined : toUser(rows[0]);
     },
   });
 }
 
+function inScope(tenantId: TenantScope): Sql {
+  return tenantId === EVERY_TENANT ? sql`true` : sql`u.tenant_id = ${tenantId}`;
+}
+
 function conditions(filter: UserFilter, issuerNames: IssuerNames): Sql {
-  const parts = [
-    sql`u.tenant_id = ${filter.tenantId}`,
-    sql`u.discarded = ${filter.discarded ?? false}`,
-  ];
+  const parts = [inScope(filter.tenantId), sql`u.discarded = ${filter.discarded ?? false}`];
   if (filter.issuer !== undefined) {
     parts.push(sql`u.issuer = ${issuerNames.stored(filter.issuer) ?? null}`);
   }

@@ -1,8 +1,10 @@
+import { authErrors } from "../../../src/auth/errors.ts";
 import type { InvalidationKey } from "../../../src/auth/index.ts";
 import { createInvalidate } from "../../../src/auth/revocation/invalidation-log.ts";
 import { createIam } from "../../../src/contexts/iam/index.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import type { Database } from "../../../src/platform/postgres.ts";
+import { principalOf, startServer } from "../../http/fixture.ts";
 
 export const OWN_ISSUER = "https://brigade.example";
 export const FOREIGN_ISSUER = "https://issuer.example/pool";
@@ -34,6 +36,51 @@ export function openIam(database: Database) {
         }),
       );
       return userId;
+    },
+  };
+}
+
+/**
+ * The real routes behind the real pipeline on a free port. A token is the subject itself: who it
+ * belongs to is another part's business, what that user may do is read from the database.
+ */
+export async function serveIam(database: Database) {
+  const iam = openIam(database);
+  const server = await startServer({
+    routes: iam.routes,
+    authenticate: async (token) => {
+      const grants = await iam.loadRoles({ issuer: OWN_ISSUER, subject: token });
+      if (grants === undefined) return authErrors.rejection("principal_unknown");
+      return { ...principalOf(token), ...grants };
+    },
+  });
+  return {
+    ...iam,
+    close: () => server.close(),
+    async ask(
+      token: string,
+      method: string,
+      path: string,
+      options: { body?: unknown; headers?: Record<string, string> } = {},
+    ) {
+      const { body, headers } = options;
+      const response = await fetch(server.url + path, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      const type = response.headers.get("content-type");
+      return {
+        status: response.status,
+        headers: response.headers,
+        type,
+        body: (text === "" ? undefined : JSON.parse(text)) as any,
+      };
     },
   };
 }

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { newId } from "../../../src/platform/ids.ts";
+import { sql } from "../../../src/platform/sql.ts";
+import { withDatabase } from "../../support/database.ts";
+import { FOREIGN_ISSUER, serveIam } from "./support.ts";
+
+const { database, drop } = await withDatabase();
+const iam = await serveIam(database);
+after(async () => {
+  iam.close();
+  await drop();
+});
+const { ask } = iam;
+
+const tenantId = newId();
+const role = { tenantId, context: "iam", name: "administrator" } as const;
+const admin = await iam.provision({ tenantId });
+await iam.users.assignRole({ ...role, userId: admin });
+const userIds = [admin];
+for (let count = 1; count < 23; count++) userIds.push(await iam.provision({ tenantId }));
+// Everybody at the same moment: only the id can order them.
+await database.query(sql`
+  UPDATE iam.users SET created_at = '2026-01-01', updated_at = '2026-01-01'
+   WHERE tenant_id = ${tenantId}`);
+
+async function listed(query: string): Promise<{ ids: string[]; pagination: any }> {
+  const { status, body } = await ask(admin, "GET", `/v1/users${query}`);
+  assert.equal(status, 200, JSON.stringify(body));
+  return { ids: body.data.map((user: { id: string }) => user.id), pagination: body.pagination };
+}
+
+for (const sort of ["created_at", "-created_at", "updated_at", "-updated_at", "id", "-id"]) {
+  test(`pages by ${sort} neither repeat nor lose a user and tell the true total`, async () => {
+    const seen: string[] = [];
+    for (let skip = 0; skip < 25; skip += 5) {
+      const { ids, pagination } = await listed(`?sort=${sort}&skip=${skip}&limit=5`);
+      assert.deepEqual(pagination, { page: skip / 5 + 1, limit: 5, total: 23, pages: 5 });
+      seen.push(...ids);
+    }
+    const expected = userIds.toSorted();
+    assert.deepEqual(seen, sort.startsWith("-") ? expected.toReversed() : expected);
+  });
+}
+
+test("a page past the end is empty and keeps the total", async () => {
+  const { ids, pagination } = await listed("?skip=1000&limit=10");
+  assert.deepEqual(ids, []);
+  assert.deepEqual(pagination, { page: 101, limit: 10, total: 23, pages: 3 });
+});
+
+test("a limit above the greatest is lowered to it", async () => {
+  assert.equal((await listed("?limit=100000")).pagination.limit, 100);
+});
+
+test("filters narrow the page and the total", async () => {
+  assert.deepEqual((await listed("?role_context=IAM&role_name=administrator")).ids, [admin]);
+  assert.equal((await listed("?role_name=user&limit=1")).pagination.total, 23);
+  assert.deepEqual((await listed("?role_context=recipes_catalog&role_name=auditor")).ids, []);
+  assert.deepEqual((await listed(`?subject=${admin}`)).ids, [admin]);
+  const subject = newId();
+  const foreign = await iam.users.create({ issuer: FOREIGN_ISSUER, subject, tenantId });
+  assert.deepEqual((await listed(`?issuer=${encodeURIComponent(FOREIGN_ISSUER)}`)).ids, [
+    foreign.id,
+  ]);
+  // Our stored name for ourselves is nobody's issuer.
+  assert.deepEqual((await listed("?issuer=local")).ids, []);
+  await iam.users.discard({ userId: foreign.id, tenantId });
+});
