@@ -4,7 +4,7 @@ import { authCacheLimits, sharedMemoryLimits } from "../../platform/limits.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { deadlineTicks, ticksNow, type SharedMemory } from "../../platform/shared-memory.ts";
 import type { Claims } from "../token/claims.ts";
-import { createClaimsTable, type ClaimsTable, type ClaimsTableStats } from "./claims-table.ts";
+import { createClaimsTable, type ClaimsTable } from "./claims-table.ts";
 import { createFirstLevel } from "./first-level.ts";
 import type { Captured, GenerationIndexes, Generations } from "./generations.ts";
 import { deepFreeze, fromPayload, toPayload } from "./payload.ts";
@@ -38,7 +38,7 @@ export interface CacheFill {
 }
 
 export interface AuthCacheStats {
-  /** Hits of the thread's own level, of the shared table, and of claims alone in either. */
+  /** Hits of the thread's own level, of the shared table, and of claims alone in either one. */
   readonly hits: number;
   readonly tableHits: number;
   readonly claimsHits: number;
@@ -46,10 +46,11 @@ export interface AuthCacheStats {
   readonly evictions: number;
   /** Entries of the first level, dead ones included until the next sweep. */
   readonly live: number;
+  /** Live entries of the shared table that had to go for this thread's. */
+  readonly tableEvictions: number;
+  /** Entries that did not get into the shared table. */
   readonly tooLarge: number;
   readonly contended: number;
-  /** Undefined with one HTTP thread. Its counts are those of this thread. */
-  readonly table: ClaimsTableStats | undefined;
 }
 
 /** The two levels in front of a verification, for one HTTP thread. */
@@ -94,6 +95,9 @@ export function createAuthCache(options: AuthCacheOptions): AuthCache {
   const counts = createCounts(options.metrics);
   const publishAttempts = table === undefined ? 0 : authCacheLimits.publishAttemptsMax;
   let nextSweepTicks = 0;
+  const { metrics } = options;
+  metrics.gauge("auth_cache_entries", "Entries of the threads' own level", first.size);
+  metrics.gauge("auth_cache_evictions", "Entries that went for others", first.evictions);
 
   const isPast = (entry: CachedEntry, nowSeconds: number, nowTicks: number): boolean =>
     nowSeconds >= entry.expiresAt || nowTicks >= entry.deadlineTicks;
@@ -103,6 +107,7 @@ export function createAuthCache(options: AuthCacheOptions): AuthCache {
     const payload = toPayload(held.claims, held.principal);
     const outcome = table!.put(digest(token), { ...held, payload }, nowSeconds, nowTicks);
     held.publishAttempts = outcome === "contended" ? held.publishAttempts - 1 : 0;
+    if (outcome === "replaced") counts.tableEvictions.add();
     if (outcome === "too_large") counts.tooLarge.add();
     if (outcome === "contended") counts.contended.add();
   }
@@ -181,9 +186,9 @@ export function createAuthCache(options: AuthCacheOptions): AuthCache {
       misses: counts.misses.value(),
       evictions: first.evictions(),
       live: first.size(),
+      tableEvictions: counts.tableEvictions.value(),
       tooLarge: counts.tooLarge.value(),
       contended: counts.contended.value(),
-      table: table?.stats(clock.nowSeconds(), ticksNow(shared, clock)),
     }),
   };
 }
@@ -209,6 +214,10 @@ function createCounts(metrics: Metrics) {
     tableHits: lookups("table"),
     claimsHits: lookups("claims_only"),
     misses: lookups("miss"),
+    tableEvictions: metrics.counter(
+      "auth_cache_table_evictions_total",
+      "Live entries of the shared table that went for others",
+    ),
     tooLarge: unpublished("too_large"),
     contended: unpublished("contended"),
   };
