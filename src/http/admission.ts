@@ -17,13 +17,13 @@ export interface RateLimit {
 }
 
 export interface AdmissionOptions {
-  readonly authenticate: AuthenticateCaller | undefined;
+  readonly authenticate?: AuthenticateCaller | undefined;
   /** The principal of a token this process already knows, by memory alone. */
-  readonly cached: ((token: string) => Principal | undefined) | undefined;
+  readonly cached?: ((token: string) => Principal | undefined) | undefined;
   /** Undefined: nobody is limited. */
-  readonly rateLimit: RateLimit | undefined;
+  readonly rateLimit?: RateLimit | undefined;
   /** Budget of an address for tokens not known yet; generous, as many may share an address. */
-  readonly addressLimit: RateLimit | undefined;
+  readonly addressLimit?: RateLimit | undefined;
 }
 
 export type Verdict = Rejection | undefined;
@@ -44,15 +44,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const { authenticate, cached, rateLimit } = options;
   const addressLimit = options.addressLimit ?? rateLimit;
 
-  function charge(exchange: Exchange, limit: RateLimit, key: string): Verdict {
-    const standing = limit.take(key);
-    exchange.rate = standing;
-    return standing.allowed ? undefined : rateLimited(standing.retryAfterSeconds);
-  }
-
   function admitCaller(exchange: Exchange, target: CompiledRoute, principal: Principal): Verdict {
     exchange.caller = principal;
-    if (rateLimit !== undefined && target.route.unlimited !== true) {
+    if (target.route.unlimited !== true) {
       const refusal = charge(exchange, rateLimit, `caller:${principal.userId}`);
       if (refusal !== undefined) return refusal;
     }
@@ -72,8 +66,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const known = token === undefined ? undefined : cached?.(token);
     if (known !== undefined) return admitCaller(exchange, target, known);
     if (target.route.unlimited !== true) {
-      const limit = token === undefined ? rateLimit : addressLimit;
-      const refusal = limit && charge(exchange, limit, `address:${exchange.address}`);
+      const refusal =
+        token === undefined
+          ? chargeStranger(exchange, rateLimit)
+          : charge(exchange, addressLimit, `newcomer:${exchange.address}`);
       if (refusal !== undefined) return refusal;
     }
     if (target.isPublic) return undefined;
@@ -85,10 +81,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 }
 
-/** Charges a request that meets no route, so that probing for paths has a price too. */
+/** Charges an address, for a request without a token or one that meets no route. */
 export function chargeStranger(exchange: Exchange, limit: RateLimit | undefined): Verdict {
+  return charge(exchange, limit, `address:${exchange.address}`);
+}
+
+function charge(exchange: Exchange, limit: RateLimit | undefined, key: string): Verdict {
   if (limit === undefined) return undefined;
-  const standing = limit.take(`address:${exchange.address}`);
+  const standing = limit.take(key);
   exchange.rate = standing;
   return standing.allowed ? undefined : rateLimited(standing.retryAfterSeconds);
 }

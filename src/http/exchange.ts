@@ -4,7 +4,7 @@ import { callerAddress } from "./forwarded.ts";
 import type { Principal } from "./principal.ts";
 import { fieldOf, type RawRequest } from "./raw-request.ts";
 import type { Request } from "./request.ts";
-import { acceptedId, traceparentFor } from "./trace.ts";
+import { acceptedId, traceparentFor, type RequestIds } from "./trace.ts";
 
 /** A caller's standing against its rate limit, told in `RateLimit-*`. */
 export interface RateStanding {
@@ -45,16 +45,11 @@ export class Exchange implements Request {
   #controller: AbortController | undefined;
   #aborted = false;
 
-  constructor(
-    raw: RawRequest,
-    freshId: () => string,
-    startedMs: number,
-    log: Logger,
-    hops: number,
-  ) {
+  constructor(raw: RawRequest, ids: RequestIds, startedMs: number, log: Logger, hops: number) {
     this.raw = raw;
     this.path = raw.path;
-    this.id = acceptedId(raw.fields.requestId) ?? acceptedId(raw.fields.correlationId) ?? freshId();
+    this.id =
+      acceptedId(raw.fields.requestId) ?? acceptedId(raw.fields.correlationId) ?? ids.next();
     this.startedMs = startedMs;
     this.#baseLog = log;
     this.#hops = hops;
@@ -80,6 +75,11 @@ export class Exchange implements Request {
       this.raw.fields.forwardedFor,
       this.#hops,
     ));
+  }
+
+  /** To be called before the first wait: afterwards the peer may be gone. */
+  keepAddress(): void {
+    void this.address;
   }
 
   get userAgent(): string {

@@ -3,25 +3,31 @@ import type { Config } from "../platform/config.ts";
 import { isRejection, platformErrors, type AppError, type Rejection } from "../platform/errors.ts";
 import { requestScope, type Logger } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
-import { chargeStranger, createAdmission, type AdmissionOptions } from "./admission.ts";
-import { createAnswers } from "./answer.ts";
+import {
+  chargeStranger,
+  createAdmission,
+  type Admission,
+  type AdmissionOptions,
+  type RateLimit,
+} from "./admission.ts";
+import { createAnswers, type Answers } from "./answer.ts";
 import { isJsonType, parseJson } from "./body.ts";
 import { compileRoutes, type CompiledRoute } from "./compiled-route.ts";
-import { createCors } from "./cors.ts";
+import { createCors, type Cors } from "./cors.ts";
 import { httpErrors } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { createHostRule } from "./host.ts";
 import { toFailure } from "./problem.ts";
 import type { RawRequest } from "./raw-request.ts";
-import { createRecorder } from "./recorder.ts";
+import { createRecorder, type Recorder } from "./recorder.ts";
 import type { Reply } from "./reply.ts";
-import type { Match, Place } from "./router.ts";
+import type { Place, Router } from "./router.ts";
 import type { Method, Route } from "./route.ts";
 import { createRequestIds } from "./trace.ts";
 import { decodePath, targetFault } from "./url.ts";
 import type { Wire } from "./wire.ts";
 
-export interface PipelineOptions extends Partial<AdmissionOptions> {
+export interface PipelineOptions extends AdmissionOptions {
   readonly routes: readonly Route[];
   readonly config: Pick<
     Config,
@@ -50,13 +56,12 @@ export interface Pipeline {
 type Outcome = Reply | Rejection;
 
 const NOT_FOUND = platformErrors.rejection("not_found");
-const UNKNOWN_METHOD = httpErrors.rejection("method_not_implemented");
 const TOO_LARGE = httpErrors.rejection("payload_too_large");
 const WRONG_TYPE = httpErrors.rejection("unsupported_media_type");
 const HOST_INVALID = httpErrors.rejection("host_invalid");
 const OUT_OF_TIME = platformErrors.rejection("unavailable", { note: "deadline passed" });
+const CLIENT_GONE = platformErrors.rejection("unavailable", { note: "client gone" });
 const BODY_LATE = httpErrors.rejection("request_timeout");
-const METHODS: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DELETE"]);
 const NO_VALUES: readonly string[] = [];
 
 /**
@@ -64,68 +69,103 @@ const NO_VALUES: readonly string[] = [];
  * handler → answer. A warm request to a `direct` route runs through without a promise.
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { config, log, metrics, clock = systemClock } = options;
-  const router = compileRoutes(options.routes, { bodyBytesMax: config.bodyBytesMax, metrics });
-  const cors = createCors(config.corsOrigins);
-  const answers = createAnswers({ config, cors, clock });
-  const recorder = createRecorder({ config, clock, log, metrics });
-  const isServedHost = createHostRule(config.allowedHosts);
-  const rateLimit = options.rateLimit;
-  const admit = createAdmission({
-    authenticate: options.authenticate,
-    cached: options.cached,
-    rateLimit,
-    addressLimit: options.addressLimit,
-  });
-  const ids = createRequestIds();
-  let inFlight = 0;
-  metrics.gauge("brigade_http_in_flight", "Requests whose answer is waited for", () => inFlight);
+  return new RequestPipeline(options);
+}
 
-  function answer(exchange: Exchange): Outcome | Promise<Outcome> {
+class RequestPipeline implements Pipeline {
+  readonly bodyBytesMax: number;
+  readonly #router: Router<CompiledRoute>;
+  readonly #cors: Cors;
+  readonly #answers: Answers;
+  readonly #recorder: Recorder;
+  readonly #admit: Admission;
+  readonly #isServedHost: (host: string) => boolean;
+  readonly #rateLimit: RateLimit | undefined;
+  readonly #ids = createRequestIds();
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #hops: number;
+  #inFlight = 0;
+
+  constructor(options: PipelineOptions) {
+    const { config, log, metrics, clock = systemClock } = options;
+    this.bodyBytesMax = config.bodyBytesMax;
+    this.#router = compileRoutes(options.routes, { bodyBytesMax: config.bodyBytesMax, metrics });
+    this.#cors = createCors(config.corsOrigins);
+    this.#answers = createAnswers({ config, cors: this.#cors, clock });
+    this.#recorder = createRecorder({ config, clock, log, metrics });
+    this.#isServedHost = createHostRule(config.allowedHosts);
+    this.#rateLimit = options.rateLimit;
+    this.#admit = createAdmission(options);
+    this.#clock = clock;
+    this.#log = log;
+    this.#hops = config.trustedProxyHops;
+    metrics.gauge(
+      "brigade_http_in_flight",
+      "Requests whose answer is waited for",
+      () => this.#inFlight,
+    );
+  }
+
+  inFlight(): number {
+    return this.#inFlight;
+  }
+
+  run(raw: RawRequest): Wire | Promise<Wire> {
+    const startedMs = this.#clock.monotonicMs();
+    const exchange = new Exchange(raw, this.#ids, startedMs, this.#log, this.#hops);
+    try {
+      const outcome = this.#answer(exchange);
+      return outcome instanceof Promise
+        ? this.#settle(exchange, outcome)
+        : this.#finish(exchange, outcome);
+    } catch (error) {
+      return this.#failed(exchange, error);
+    }
+  }
+
+  #answer(exchange: Exchange): Outcome | Promise<Outcome> {
     const { raw } = exchange;
     if (raw.fault !== undefined) return raw.fault;
     const queryFault = raw.query === "" ? undefined : targetFault("/", raw.query);
     if (queryFault !== undefined) return queryFault;
-    const fixed = router.fixed(raw.path);
-    if (fixed !== undefined) return answerAt(exchange, fixed, NO_VALUES);
-    const match = find(exchange);
-    if (match === undefined || isRejection(match)) return refuseStranger(exchange, match);
-    return answerAt(exchange, match.place, match.values);
-  }
-
-  function find(exchange: Exchange): Match<CompiledRoute> | Rejection | undefined {
-    const fault = targetFault(exchange.raw.path, "");
+    const fixed = this.#router.fixed(raw.path);
+    if (fixed !== undefined) return this.#answerAt(exchange, fixed, NO_VALUES);
+    const fault = targetFault(raw.path, raw.query);
     if (fault !== undefined) return fault;
-    const decoded = decodePath(exchange.raw.path);
+    const decoded = decodePath(raw.path);
     if (typeof decoded !== "string") return decoded;
     exchange.path = decoded;
-    return router.match(decoded);
+    const match = this.#router.match(decoded);
+    if (match !== undefined) return this.#answerAt(exchange, match.place, match.values);
+    return this.#refuseStranger(exchange, NOT_FOUND);
   }
 
-  function refuseStranger(exchange: Exchange, fault: Rejection | undefined): Rejection {
-    if (!isServedHost(exchange.raw.fields.host)) return HOST_INVALID;
-    return chargeStranger(exchange, rateLimit) ?? fault ?? NOT_FOUND;
+  /** A request that meets no route: it pays for the attempt before it is told. */
+  #refuseStranger(exchange: Exchange, refusal: Rejection): Rejection {
+    if (!this.#isServedHost(exchange.raw.fields.host)) return HOST_INVALID;
+    return chargeStranger(exchange, this.#rateLimit) ?? refusal;
   }
 
-  function answerAt(
+  #answerAt(
     exchange: Exchange,
     place: Place<CompiledRoute>,
     values: readonly string[],
   ): Outcome | Promise<Outcome> {
     const { raw } = exchange;
-    if (raw.method === "OPTIONS") return optionsReply(exchange, place);
-    const method = raw.method === "HEAD" ? "GET" : raw.method;
-    const target = place.targets[method as Method];
+    if (raw.method === "OPTIONS") return this.#optionsReply(exchange, place);
+    const target = place.targets[(raw.method === "HEAD" ? "GET" : raw.method) as Method];
     if (target === undefined) {
-      const refusal = refuseStranger(exchange, undefined);
-      if (refusal !== NOT_FOUND) return refusal;
-      if (!METHODS.has(method)) return UNKNOWN_METHOD;
-      return httpErrors.rejection("method_not_allowed", { headers: { allow: place.allow } });
+      const headers = { allow: place.allow };
+      return this.#refuseStranger(
+        exchange,
+        httpErrors.rejection("method_not_allowed", { headers }),
+      );
     }
     exchange.target = target;
     // A platform's health probe names a host of its own.
-    if (target.route.tag !== "health" && !isServedHost(raw.fields.host)) return HOST_INVALID;
-    const verdict = admit(exchange, target);
+    if (target.route.tag !== "health" && !this.#isServedHost(raw.fields.host)) return HOST_INVALID;
+    const verdict = this.#admit(exchange, target);
     if (verdict instanceof Promise) {
       // The body must be taken in now: what comes before somebody listens is lost.
       const body = takeBody(exchange, target);
@@ -134,84 +174,74 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     return verdict ?? admitted(exchange, target, values, takeBody(exchange, target));
   }
 
-  function optionsReply(exchange: Exchange, place: Place<CompiledRoute>): Outcome {
-    if (!isServedHost(exchange.raw.fields.host)) return HOST_INVALID;
+  #optionsReply(exchange: Exchange, place: Place<CompiledRoute>): Outcome {
+    if (!this.#isServedHost(exchange.raw.fields.host)) return HOST_INVALID;
     const { origin } = exchange.raw.fields;
     const asks = exchange.header("access-control-request-method") !== undefined;
     const headers =
-      origin !== undefined && asks ? cors.preflight(origin, place.allow) : { allow: place.allow };
+      origin !== undefined && asks
+        ? this.#cors.preflight(origin, place.allow)
+        : { allow: place.allow };
     return { status: 204, headers };
   }
 
-  function settle(exchange: Exchange, outcome: Promise<Outcome>): Promise<Wire> {
-    inFlight += 1;
+  /** Waits for an answer, for the deadline, or for the client to go, whichever is first. */
+  #settle(exchange: Exchange, outcome: Promise<Outcome>): Promise<Wire> {
+    this.#inFlight += 1;
+    // Bought while the client is surely there: an audit line may want it after it left.
+    exchange.keepAddress();
     return new Promise<Wire>((resolve) => {
-      const end = (value: Outcome | undefined, failure: unknown) => {
-        if (exchange.settled) return;
+      // True for the first one only: what comes later is dropped.
+      const isFirst = (): boolean => {
+        if (exchange.settled) return false;
         exchange.settled = true;
-        inFlight -= 1;
+        this.#inFlight -= 1;
         clearTimeout(timer);
-        resolve(value === undefined ? failed(exchange, failure) : finish(exchange, value));
+        return true;
       };
       const timer = setTimeout(() => {
-        end(exchange.bodyPending ? BODY_LATE : OUT_OF_TIME, undefined);
+        if (!isFirst()) return;
+        resolve(this.#failed(exchange, exchange.bodyPending ? BODY_LATE : OUT_OF_TIME));
         exchange.abort();
       }, exchange.target?.deadlineMs);
       exchange.raw.onAbort = () => {
-        if (exchange.settled) return;
-        recorder.aborted(exchange);
+        if (!isFirst()) return;
+        this.#recorder.aborted(exchange);
         exchange.abort();
-        exchange.settled = true;
-        inFlight -= 1;
-        clearTimeout(timer);
-        // Whoever waits for the answer is let go; nobody reads these bytes.
-        resolve(answers.ofFailure(exchange, OUT_OF_TIME));
+        // Whoever waits is let go; nobody reads these bytes.
+        resolve(this.#answers.ofFailure(exchange, CLIENT_GONE));
       };
       outcome.then(
-        (value) => end(value, undefined),
-        (error: unknown) => end(undefined, error),
+        (value) => isFirst() && resolve(this.#finish(exchange, value)),
+        (error: unknown) => isFirst() && resolve(this.#failed(exchange, error)),
       );
     });
   }
 
-  function finish(exchange: Exchange, outcome: Outcome): Wire {
-    if (isRejection(outcome)) return failed(exchange, outcome);
+  #finish(exchange: Exchange, outcome: Outcome): Wire {
+    if (isRejection(outcome)) return this.#failed(exchange, outcome);
     try {
-      const wire = answers.ofReply(exchange, outcome);
-      recorder.answered(exchange, outcome.status, undefined);
+      const wire = this.#answers.ofReply(exchange, outcome);
+      this.#recorder.answered(exchange, outcome.status, undefined);
       return wire;
     } catch (error) {
-      return failed(exchange, error);
+      return this.#failed(exchange, error);
     }
   }
 
-  function failed(exchange: Exchange, error: unknown): Wire {
+  #failed(exchange: Exchange, error: unknown): Wire {
     let failure: AppError | Rejection = toFailure(error);
     let wire: Wire;
     try {
-      wire = answers.ofFailure(exchange, failure);
+      wire = this.#answers.ofFailure(exchange, failure);
     } catch (cause) {
+      // A failure that cannot be told: a bad header of its own.
       failure = platformErrors.failure("internal", { cause });
-      wire = answers.ofFailure(exchange, failure);
+      wire = this.#answers.ofFailure(exchange, failure);
     }
-    recorder.answered(exchange, failure.status, failure);
+    this.#recorder.answered(exchange, failure.status, failure);
     return wire;
   }
-
-  return Object.freeze({
-    run(raw: RawRequest): Wire | Promise<Wire> {
-      const startedMs = clock.monotonicMs();
-      const exchange = new Exchange(raw, ids.next, startedMs, log, config.trustedProxyHops);
-      try {
-        const outcome = answer(exchange);
-        return outcome instanceof Promise ? settle(exchange, outcome) : finish(exchange, outcome);
-      } catch (error) {
-        return failed(exchange, error);
-      }
-    },
-    inFlight: () => inFlight,
-    bodyBytesMax: config.bodyBytesMax,
-  });
 }
 
 type PendingBody = Promise<Uint8Array> | undefined;

@@ -40,22 +40,7 @@ export function createRecorder(options: {
     "brigade_http_aborted_total",
     "Requests whose client went away before the answer",
   );
-  let windowStartMs = clock.monotonicMs();
-  let windowLines = 0;
-  let leftOut = 0;
-
-  function mayWrite(nowMs: number, important: boolean): boolean {
-    if (nowMs - windowStartMs >= SECOND_MS) {
-      if (leftOut > 0) log.info({ left_out: leftOut }, "access log was sampled");
-      windowStartMs = nowMs;
-      windowLines = 0;
-      leftOut = 0;
-    }
-    windowLines += 1;
-    if (important || windowLines <= config.accessLogPerSecond) return true;
-    leftOut += 1;
-    return false;
-  }
+  const sample = createSample(config.accessLogPerSecond, clock, log);
 
   function writeLine(
     exchange: Exchange,
@@ -65,7 +50,7 @@ export function createRecorder(options: {
   ): void {
     if (!config.accessLog || exchange.target?.route.quiet === true) return;
     const durationMs = nowMs - exchange.startedMs;
-    if (!mayWrite(nowMs, status >= 500 || durationMs >= httpLimits.slowMs)) return;
+    if (!sample(nowMs, status >= 500 || durationMs >= httpLimits.slowMs)) return;
     log.info(
       {
         request_id: exchange.id,
@@ -94,6 +79,29 @@ export function createRecorder(options: {
       writeLine(exchange, 499, "client_gone", clock.monotonicMs());
     },
   });
+}
+
+/** Whether a line may be written now. Counts what is left out and tells it in the next second. */
+function createSample(
+  perSecond: number,
+  clock: Clock,
+  log: Logger,
+): (nowMs: number, important: boolean) => boolean {
+  let windowStartMs = clock.monotonicMs();
+  let lines = 0;
+  let leftOut = 0;
+  return (nowMs, important) => {
+    if (nowMs - windowStartMs >= SECOND_MS) {
+      if (leftOut > 0) log.info({ left_out: leftOut }, "access log was sampled");
+      windowStartMs = nowMs;
+      lines = 0;
+      leftOut = 0;
+    }
+    lines += 1;
+    if (important || lines <= perSecond) return true;
+    leftOut += 1;
+    return false;
+  };
 }
 
 /** Why a request failed, for operators. What the caller sees is only the code. */

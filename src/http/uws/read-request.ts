@@ -112,7 +112,12 @@ export class UwsRequest implements RawRequest {
     this.fields = readFields(request);
   }
 
-  /** To be called while the request's callback runs, or never. */
+  expectBody(contentLength: number): void {
+    this.contentLength = contentLength;
+    this.bodyEnded = contentLength === 0;
+  }
+
+  /** Empty once the client is gone. */
   peerAddress(): string {
     if (this.aborted) return "";
     return plainAddress(Buffer.from(this.#response.getRemoteAddressAsText()).toString("latin1"));

@@ -2,11 +2,11 @@ import * as uWS from "uWebSockets.js";
 import type { Config } from "../../platform/config.ts";
 import { serverLimits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
-import type { Metrics } from "../../platform/metrics.ts";
+import type { Counter, Metrics } from "../../platform/metrics.ts";
 import { connections, type SharedMemory } from "../../platform/shared-memory.ts";
 import type { Pipeline } from "../pipeline.ts";
 import type { Wire } from "../wire.ts";
-import { createBalance } from "./balance.ts";
+import { createBalance, type Balance } from "./balance.ts";
 import { guard } from "./guard.ts";
 import { UwsRequest, type BodyBudget } from "./read-request.ts";
 import { sayAndClose, writeWire } from "./send-reply.ts";
@@ -45,78 +45,156 @@ const { LIBUS_LISTEN_EXCLUSIVE_PORT: EXCLUSIVE } = uWS as unknown as Record<stri
  * process. A thread that owns a server closes it before it exits, for the same reason.
  */
 export function createUwsServer(options: UwsServerOptions): UwsServer {
-  const { pipeline, log } = options;
-  configure("silent");
-  const budget: BodyBudget = { usedBytes: 0 };
-  const balance = createBalance(
-    options.shared === undefined ? undefined : connections(options.shared, options.threadSlot ?? 0),
-  );
-  const drainState = { draining: false, closed: false };
-  let listenSocket: ListenSocket | undefined;
-  const cuts = options.metrics.counter(
-    "brigade_http_cut_total",
-    "Connections closed unanswered for an attack on framing",
-  );
-  const capped = options.metrics.counter(
-    "brigade_http_capped_total",
-    "Connections closed because the thread has too many",
-  );
-  options.metrics.gauge("brigade_http_connections", "Open connections", balance.open);
-  options.metrics.gauge("brigade_http_body_bytes", "Bodies in memory", () => budget.usedBytes);
+  return new ThreadServer(options);
+}
 
-  function send(response: uWS.HttpResponse, request: UwsRequest, wire: Wire, hard: boolean): void {
-    if (request.aborted) return;
-    if (hard) return sayAndClose(response, request, wire, serverLimits.farewellMs);
-    if (!request.bodyEnded) {
-      // A short rest is skipped by the parser; a long or a late one is not worth the wait.
-      if (wire.status === 408) return sayAndClose(response, request, wire, serverLimits.farewellMs);
-      if (request.contentLength > pipeline.bodyBytesMax) {
-        return sayAndClose(response, request, wire, serverLimits.lingerMs);
-      }
-    }
-    writeWire(response, wire, drainState.draining || balance.shed());
+class ThreadServer implements UwsServer {
+  readonly #options: UwsServerOptions;
+  readonly #pipeline: Pipeline;
+  readonly #log: Logger;
+  readonly #app: uWS.TemplatedApp;
+  readonly #balance: Balance;
+  readonly #budget: BodyBudget = { usedBytes: 0 };
+  readonly #cuts: Counter;
+  readonly #capped: Counter;
+  #listenSocket: ListenSocket | undefined;
+  #draining = false;
+  #closed = false;
+
+  constructor(options: UwsServerOptions) {
+    const { metrics, shared } = options;
+    this.#options = options;
+    this.#pipeline = options.pipeline;
+    this.#log = options.log;
+    this.#balance = createBalance(
+      shared === undefined ? undefined : connections(shared, options.threadSlot ?? 0),
+    );
+    this.#cuts = metrics.counter(
+      "brigade_http_cut_total",
+      "Connections closed unanswered for an attack on framing",
+    );
+    this.#capped = metrics.counter(
+      "brigade_http_capped_total",
+      "Connections closed because the thread has too many",
+    );
+    metrics.gauge("brigade_http_connections", "Open connections", this.#balance.open);
+    metrics.gauge("brigade_http_body_bytes", "Bodies in memory", () => this.#budget.usedBytes);
+    configure("silent");
+    this.#app = uWS
+      .App()
+      .filter((response, change) => this.#onConnection(response, change))
+      .any("/*", (response, incoming) => this.#onRequest(response, incoming));
   }
 
-  function serve(response: uWS.HttpResponse, incoming: uWS.HttpRequest): void {
-    const request = new UwsRequest(response, incoming, budget);
-    response.onAborted(() => {
-      try {
-        request.abort();
-      } catch (error) {
-        log.error({ error }, "an abort was not handled");
-      }
+  listen(
+    port: number,
+    host: string,
+    { exclusive = false }: { exclusive?: boolean } = {},
+  ): Promise<number> {
+    return new Promise((resolve, reject) => {
+      // Typed without the options, which follow the port at run time.
+      const listen = this.#app.listen.bind(this.#app) as unknown as (...args: unknown[]) => void;
+      listen(host, port, exclusive ? EXCLUSIVE : 0, (socket: ListenSocket | false | null) => {
+        if (!socket) return reject(new Error(`port ${port} of ${host} cannot be listened on`));
+        this.#listenSocket = socket;
+        resolve(uWS.us_socket_local_port(socket as never));
+      });
     });
-    const verdict = guard(request.method, request.fields, options.config.trustedProxyHops);
+  }
+
+  drain(): void {
+    this.#draining = true;
+    if (this.#listenSocket !== undefined) uWS.us_listen_socket_close(this.#listenSocket);
+    this.#listenSocket = undefined;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#balance.stop();
+    this.#app.close();
+  }
+
+  openConnections(): number {
+    return this.#balance.open();
+  }
+
+  onIdle(fn: () => void): void {
+    const poll = setInterval(() => {
+      if (this.#draining && this.#balance.open() === 0) end();
+    }, serverLimits.drainPollMs);
+    const deadline = setTimeout(end, serverLimits.drainMs);
+    function end(): void {
+      clearTimeout(deadline);
+      clearInterval(poll);
+      fn();
+    }
+  }
+
+  #onConnection(response: uWS.HttpResponse, change: number): void {
+    this.#balance.change(change);
+    const most = this.#options.connectionsMax ?? serverLimits.connectionsMax;
+    if (change > 0 && this.#balance.open() > most) {
+      this.#capped.add();
+      response.close();
+    }
+  }
+
+  #onRequest(response: uWS.HttpResponse, incoming: uWS.HttpRequest): void {
+    let request: UwsRequest | undefined;
+    try {
+      request = new UwsRequest(response, incoming, this.#budget);
+      this.#serve(response, request);
+    } catch (error) {
+      this.#abandon(response, request, error);
+    }
+  }
+
+  #serve(response: uWS.HttpResponse, request: UwsRequest): void {
+    response.onAborted(() => this.#onAborted(request));
+    const hops = this.#options.config.trustedProxyHops;
+    const verdict = guard(request.method, request.fields, hops);
     if (verdict.kind === "cut") {
-      cuts.add();
+      this.#cuts.add();
       response.close();
       return;
     }
-    if (verdict.kind === "pass") {
-      request.contentLength = verdict.contentLength;
-      request.bodyEnded = verdict.contentLength === 0;
-    } else {
-      request.fault = verdict.fault;
-    }
-    const hard = verdict.kind === "refuseAndClose";
-    const outcome = pipeline.run(request);
-    if (!(outcome instanceof Promise)) return send(response, request, outcome, hard);
+    if (verdict.kind === "pass") request.expectBody(verdict.contentLength);
+    else request.fault = verdict.fault;
+    const isHard = verdict.kind === "refuseAndClose";
+    const outcome = this.#pipeline.run(request);
+    if (!(outcome instanceof Promise)) return this.#send(response, request, outcome, isHard);
     outcome
       .then((wire) => {
-        if (request.aborted) return;
-        response.cork(() => send(response, request, wire, hard));
+        if (!request.aborted) response.cork(() => this.#send(response, request, wire, isHard));
         request.stopBody?.();
       })
-      .catch((error: unknown) => abandon(response, request, error));
+      .catch((error: unknown) => this.#abandon(response, request, error));
+  }
+
+  #send(response: uWS.HttpResponse, request: UwsRequest, wire: Wire, isHard: boolean): void {
+    if (isHard) return sayAndClose(response, request, wire, serverLimits.farewellMs);
+    if (!request.bodyEnded) {
+      // The parser skips the short rest of a refused body; a late or a long one is not waited for.
+      if (wire.status === 408) return sayAndClose(response, request, wire, serverLimits.farewellMs);
+      if (request.contentLength > this.#pipeline.bodyBytesMax) {
+        return sayAndClose(response, request, wire, serverLimits.lingerMs);
+      }
+    }
+    writeWire(response, wire, this.#draining || this.#balance.shed());
+  }
+
+  #onAborted(request: UwsRequest): void {
+    try {
+      request.abort();
+    } catch (error) {
+      this.#log.error({ error }, "an abort was not handled");
+    }
   }
 
   /** Something of ours failed while answering: the connection is all that can be given up. */
-  function abandon(
-    response: uWS.HttpResponse,
-    request: UwsRequest | undefined,
-    error: unknown,
-  ): void {
-    log.error({ error }, "an answer could not be sent");
+  #abandon(response: uWS.HttpResponse, request: UwsRequest | undefined, error: unknown): void {
+    this.#log.error({ error }, "an answer could not be sent");
     if (request?.aborted === true) return;
     try {
       response.close();
@@ -124,59 +202,4 @@ export function createUwsServer(options: UwsServerOptions): UwsServer {
       // Already closed.
     }
   }
-
-  const app = uWS.App();
-  app.filter((response, change) => {
-    balance.change(change);
-    if (change > 0 && balance.open() > (options.connectionsMax ?? serverLimits.connectionsMax)) {
-      capped.add();
-      response.close();
-    }
-  });
-  app.any("/*", (response, incoming) => {
-    try {
-      serve(response, incoming);
-    } catch (error) {
-      abandon(response, undefined, error);
-    }
-  });
-
-  function close(): void {
-    if (drainState.closed) return;
-    drainState.closed = true;
-    balance.stop();
-    app.close();
-  }
-
-  return Object.freeze({
-    listen(port: number, host: string, { exclusive = false }: { exclusive?: boolean } = {}) {
-      return new Promise<number>((resolve, reject) => {
-        // Typed without the options, which follow the port at run time.
-        const listen = app.listen.bind(app) as unknown as (...args: unknown[]) => void;
-        listen(host, port, exclusive ? EXCLUSIVE : 0, (socket: ListenSocket | false | null) => {
-          if (!socket) return reject(new Error(`port ${port} of ${host} cannot be listened on`));
-          listenSocket = socket;
-          resolve(uWS.us_socket_local_port(socket as never));
-        });
-      });
-    },
-    drain() {
-      drainState.draining = true;
-      if (listenSocket !== undefined) uWS.us_listen_socket_close(listenSocket);
-      listenSocket = undefined;
-    },
-    close,
-    openConnections: balance.open,
-    onIdle(fn: () => void) {
-      const deadline = setTimeout(end, serverLimits.drainMs);
-      const poll = setInterval(() => {
-        if (drainState.draining && balance.open() === 0) end();
-      }, serverLimits.drainPollMs);
-      function end(): void {
-        clearTimeout(deadline);
-        clearInterval(poll);
-        fn();
-      }
-    },
-  });
 }
