@@ -1,0 +1,135 @@
+import { hashSync } from "@node-rs/argon2";
+import { Pool } from "undici";
+import { startBenchServer, register } from "./support/server.ts";
+import { quantile } from "./support/statistics.ts";
+import type { Row } from "./support/table.ts";
+
+const ACCOUNTS = 20;
+const STORM_SECONDS = 8;
+const PROBE_EVERY_MS = 5;
+
+/** N7: ten times the logins the machine can hash, while a warm token is probed at a fixed rate. */
+export async function run(): Promise<Row[]> {
+  const rawPerSecond = rawHashRate();
+  const server = await startBenchServer({ env: { NODE_ENV: "test", PASSWORD_THREADS: "1" } });
+  const pool = new Pool(server.url, { connections: 128, pipelining: 1 });
+  // The probes have connections of their own, so that they do not wait behind logins.
+  const probes = new Pool(server.url, { connections: 8, pipelining: 1 });
+  try {
+    const accounts: { email: string; password: string }[] = [];
+    for (let i = 0; i < ACCOUNTS; i++) {
+      const account = {
+        email: `storm-${i}-${Date.now()}@brigade.example`,
+        password: `Storm ${i} long enough`,
+      };
+      await register(server.url, account.email, account.password);
+      accounts.push(account);
+    }
+    const quiet = await probe(probes, server.accessToken, STORM_SECONDS);
+    const [stormy, outcome] = await Promise.all([
+      probe(probes, server.accessToken, STORM_SECONDS),
+      storm(pool, accounts, rawPerSecond * 10, STORM_SECONDS),
+    ]);
+    const ratio = quantile(stormy, 0.99) / quantile(quiet, 0.99);
+    const share = outcome.ok / STORM_SECONDS / rawPerSecond;
+    const others = [...outcome.statuses].map(([status, n]) => `${status}: ${n}`).join(", ");
+    console.log(`raw hash rate ${rawPerSecond.toFixed(0)}/s; login answers ${others}`);
+    return [
+      {
+        id: "N7",
+        what: "login storm: p99 of a warm request, storm : quiet",
+        target: "<= 2 x",
+        measured: `${ratio.toFixed(2)} x (${quantile(quiet, 0.99).toFixed(1)} to ${quantile(stormy, 0.99).toFixed(1)} ms)`,
+        holds: ratio <= 2,
+      },
+      {
+        id: "N7",
+        what: "login storm: excess refused with 503 + Retry-After",
+        target: "all",
+        measured: `${outcome.refusedRight} of ${outcome.refused}`,
+        holds: outcome.refused > 0 && outcome.refusedRight === outcome.refused,
+      },
+      {
+        id: "N7",
+        what: "login storm: logins : raw hash rate of one thread",
+        target: ">= 85 %",
+        measured: `${(share * 100).toFixed(0)} %`,
+        holds: share >= 0.85,
+      },
+    ];
+  } finally {
+    await Promise.all([pool.close(), probes.close()]);
+    await server.stop();
+  }
+}
+
+/** Hashes a second of one thread on this machine, with the server's parameters. */
+function rawHashRate(): number {
+  const options = { algorithm: 2, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+  const begun = performance.now();
+  let hashes = 0;
+  while (performance.now() - begun < 2000) {
+    hashSync("a password of usual length", options);
+    hashes++;
+  }
+  return (hashes * 1000) / (performance.now() - begun);
+}
+
+async function probe(pool: Pool, token: string, seconds: number): Promise<number[]> {
+  const latenciesMs: number[] = [];
+  const until = performance.now() + seconds * 1000;
+  const pending: Promise<void>[] = [];
+  while (performance.now() < until) {
+    pending.push(one());
+    await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
+  }
+  await Promise.all(pending);
+  return latenciesMs;
+
+  async function one(): Promise<void> {
+    const begun = performance.now();
+    const answer = await pool.request({
+      method: "GET",
+      path: "/auth/whoami",
+      headers: { authorization: `Bearer ${token}` },
+    });
+    await answer.body.dump();
+    if (answer.statusCode !== 200) throw new Error(`whoami: ${answer.statusCode}`);
+    latenciesMs.push(performance.now() - begun);
+  }
+}
+
+async function storm(
+  pool: Pool,
+  accounts: readonly { email: string; password: string }[],
+  perSecond: number,
+  seconds: number,
+) {
+  const statuses = new Map<number, number>();
+  let refused = 0;
+  let refusedRight = 0;
+  let sent = 0;
+  const begun = performance.now();
+  const pending: Promise<void>[] = [];
+  while (performance.now() - begun < seconds * 1000) {
+    const due = ((performance.now() - begun) / 1000) * perSecond;
+    while (sent < due) pending.push(one(accounts[sent++ % accounts.length]!));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await Promise.all(pending);
+  return { ok: statuses.get(200) ?? 0, refused, refusedRight, statuses };
+
+  async function one(account: { email: string; password: string }): Promise<void> {
+    const answer = await pool.request({
+      method: "POST",
+      path: "/auth/login",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(account),
+    });
+    await answer.body.dump();
+    statuses.set(answer.statusCode, (statuses.get(answer.statusCode) ?? 0) + 1);
+    if (answer.statusCode === 200) return;
+    refused++;
+    if (answer.statusCode === 503 && answer.headers["retry-after"] !== undefined) refusedRight++;
+  }
+}

@@ -1,0 +1,56 @@
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { startServer, type StartOptions, type TestServer } from "../../test/support/server.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+let built = false;
+
+export interface BenchServer extends TestServer {
+  readonly accessToken: string;
+  readonly email: string;
+  readonly password: string;
+}
+
+/** Starts the built server with rate limits out of the way (they are still computed). */
+export async function startBenchServer(options: StartOptions = {}): Promise<BenchServer> {
+  if (!built) execFileSync("npm", ["run", "build"], { cwd: ROOT, stdio: "ignore" });
+  built = true;
+  const server = await startServer({
+    built: true,
+    ...options,
+    env: {
+      ACCESS_LOG: "off",
+      LOG_LEVEL: "warn",
+      RATE_LIMIT_DEFAULT: "1000000000/hour",
+      ...options.env,
+    },
+  });
+  const email = `bench-${randomUUID()}@brigade.example`;
+  const password = `Bench ${randomUUID()}`;
+  const { access_token: accessToken } = await register(server.url, email, password);
+  return { ...server, accessToken, email, password };
+}
+
+export interface Tokens {
+  readonly access_token: string;
+  readonly refresh_token: string;
+}
+
+export async function register(url: string, email: string, password: string): Promise<Tokens> {
+  return await post(`${url}/auth/register`, { email, password });
+}
+
+export async function login(url: string, email: string, password: string): Promise<Tokens> {
+  return await post(`${url}/auth/login`, { email, password });
+}
+
+async function post(url: string, body: unknown): Promise<Tokens> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as Tokens;
+}

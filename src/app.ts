@@ -1,0 +1,136 @@
+import { createAuthenticate } from "./auth/authenticate.ts";
+import type { AuthCache } from "./auth/cache/auth-cache.ts";
+import type { Generations } from "./auth/cache/generations.ts";
+import type { Lease } from "./auth/cache/lease.ts";
+import { createDiscoveryRoutes } from "./auth/discovery-routes.ts";
+import type { Authenticate, Invalidate, WaitForCluster } from "./auth/index.ts";
+import type { IssuerRegistry } from "./auth/issuers/registry.ts";
+import type { KeyRing } from "./auth/keys/key-ring.ts";
+import type { Passwords } from "./auth/password/password-port.ts";
+import { createIsTokenRevoked } from "./auth/revocation/revoked-tokens.ts";
+import { createAuthRoutes } from "./auth/routes.ts";
+import { createLoadSession } from "./auth/session/store.ts";
+import type { VerifySignature } from "./auth/verify-pool.ts";
+import { createIam } from "./contexts/iam/index.ts";
+import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
+import { createDocsRoutes } from "./http/docs.ts";
+import { createHealthRoutes, type HealthChecks } from "./http/health.ts";
+import { createPipeline, type Pipeline } from "./http/pipeline.ts";
+import type { Principal } from "./http/principal.ts";
+import { createRateLimiter } from "./http/rate-limit.ts";
+import type { Route } from "./http/route.ts";
+import type { Clock } from "./platform/clock.ts";
+import type { Config } from "./platform/config.ts";
+import { appLimits } from "./platform/limits.ts";
+import type { Logger } from "./platform/log.ts";
+import type { Metrics } from "./platform/metrics.ts";
+import type { Database } from "./platform/postgres.ts";
+import { sql } from "./platform/sql.ts";
+import type { SharedMemory } from "./platform/shared-memory.ts";
+
+/** What an entry point gives the application: everything that differs between runtimes. */
+export interface AppPorts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly database: Database;
+  readonly keyRing: KeyRing;
+  readonly issuers: IssuerRegistry;
+  readonly verify: VerifySignature;
+  readonly passwords: Passwords;
+  readonly cache: AuthCache;
+  readonly generations: Generations;
+  readonly lease: Pick<Lease, "holds">;
+  readonly invalidate: Invalidate;
+  readonly waitForCluster: WaitForCluster;
+  /** Rate cells of the process; without it each sandbox counts for itself. */
+  readonly shared?: SharedMemory;
+  /** True while requests should be sent to this thread. */
+  isReady(): boolean;
+}
+
+export interface App {
+  readonly pipeline: Pipeline;
+  readonly routes: readonly Route[];
+  readonly authenticate: Authenticate;
+}
+
+/**
+ * The composition root of one HTTP thread or one Lambda sandbox: the only place where modules
+ * meet. It knows no transport, no pool and no thread.
+ */
+export function createApp(ports: AppPorts): App {
+  const { config, log, clock, metrics, database, keyRing } = ports;
+  const iam = createIam({ database, invalidate: ports.invalidate, ownIssuer: config.publicUrl });
+  const authenticate = createAuthenticate({
+    ...ports,
+    loadSession: createLoadSession(database),
+    loadRoles: iam.loadRoles,
+    isTokenRevoked: createIsTokenRevoked(database),
+    ownIssuer: config.publicUrl,
+  });
+  const services: Route[] = [
+    ...createAuthRoutes({
+      ...ports,
+      authenticate,
+      provisionUser: iam.provisionUser,
+      loadRoles: iam.loadRoles,
+    }),
+    ...createDiscoveryRoutes({ config, keyRing }),
+    ...createProductsCatalog({ database, clock, log }).routes,
+    ...iam.routes,
+    ...createHealthRoutes({ checks: healthChecks(ports), isReady: () => ports.isReady() }),
+  ];
+  const routes = config.docs
+    ? [...services, ...createDocsRoutes({ routes: services, config })]
+    : services;
+  const pipeline = createPipeline({
+    routes,
+    config,
+    log,
+    metrics,
+    clock,
+    authenticate,
+    cached: cachedPrincipal(ports),
+    ...rateLimits(ports),
+  });
+  return { pipeline, routes, authenticate };
+}
+
+/** The principal of a token by memory alone: whom to charge before anything is done. */
+function cachedPrincipal({ cache, lease, issuers, clock }: AppPorts) {
+  return (token: string): Principal | undefined => {
+    const entry = cache.lookup(token, clock.nowSeconds());
+    if (entry?.principal === undefined) return undefined;
+    return lease.holds(issuers.find(entry.claims.issuer)?.staleMs) ? entry.principal : undefined;
+  };
+}
+
+function rateLimits({ config, shared, clock }: AppPorts) {
+  if (!config.rateLimitEnabled) return {};
+  const { count, seconds } = config.rateLimit;
+  return {
+    rateLimit: createRateLimiter({ shared, clock, limit: { count, seconds } }),
+    // Many callers share an address, and each of their tokens is new to us only once.
+    addressLimit: createRateLimiter({
+      shared,
+      clock,
+      limit: { count: count * appLimits.addressBudgetFactor, seconds },
+    }),
+  };
+}
+
+const PING = sql`SELECT 1 AS one`;
+
+function healthChecks(ports: AppPorts): HealthChecks {
+  const { database, lease, clock } = ports;
+  return {
+    "postgres:responseTime": async () => {
+      const begunMs = clock.monotonicMs();
+      await database.read(PING);
+      return { status: "pass", observedValue: clock.monotonicMs() - begunMs, observedUnit: "ms" };
+    },
+    "revocation:lease": async () => ({ status: lease.holds() ? "pass" : "fail" }),
+  };
+}

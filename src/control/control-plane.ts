@@ -1,0 +1,185 @@
+import type { Server } from "node:http";
+import { createGenerations } from "../auth/cache/generations.ts";
+import { createLease } from "../auth/cache/lease.ts";
+import { createClaimsTable } from "../auth/cache/claims-table.ts";
+import { ensureKeys } from "../auth/keys/store.ts";
+import { createPasswordPool, handlePasswordRequest } from "../auth/password/pool.ts";
+import { createBus } from "../auth/revocation/bus.ts";
+import { watchThreads } from "../platform/heartbeat.ts";
+import { systemClock } from "../platform/clock.ts";
+import { databaseShares, type Config } from "../platform/config.ts";
+import { newId } from "../platform/ids.ts";
+import { killHard, type Lifecycle } from "../platform/lifecycle.ts";
+import type { Logger } from "../platform/log.ts";
+import type { MetricLayout } from "../platform/metrics.ts";
+import { migrate } from "../platform/migrate.ts";
+import { createDatabase, type Database } from "../platform/postgres.ts";
+import {
+  connections,
+  createSharedMemory,
+  draining,
+  nextSpawn,
+  type SharedMemory,
+} from "../platform/shared-memory.ts";
+import { openAdmin } from "./admin.ts";
+import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
+import { fillEmptyDatabase } from "./first-start.ts";
+import type { HttpThread } from "./http-thread.ts";
+import { startJobs } from "./jobs.ts";
+import { createMetricsBoard, type MetricsBoard } from "./metrics-board.ts";
+import { SCHEDULED_JOBS } from "./schedule.ts";
+import { createSupervisor, type Supervisor } from "./supervisor.ts";
+
+export interface ControlPlane {
+  readonly port: number;
+  /** Tells the process manager and the log that requests are served. */
+  announce(): void;
+  /** Lets the HTTP threads finish what they have. The rest is the lifecycle's to close. */
+  drain(): Promise<void>;
+}
+
+/** Brings everything up: threads that load, database, tables, keys, bus, threads that serve. */
+export async function openControlPlane(
+  config: Config,
+  log: Logger,
+  lifecycle: Lifecycle,
+): Promise<ControlPlane> {
+  const shared = createSharedMemory(config);
+  const board = createMetricsBoard(config.httpThreads);
+  const supervisor = openSupervisor({ config, shared, board, log, lifecycle });
+  // The threads load their code while the database opens.
+  supervisor.load();
+  const prepared = preparedKeysFor(config);
+  const server = await openDatabaseServer(config, log, lifecycle);
+  await migrate(server.url, log);
+  const database = openMainDatabase(config, server.url, log, lifecycle);
+  const keys = await ensureKeys(database, config, log, prepared);
+  await fillEmptyDatabase(config, database, log);
+
+  const lease = createLease(shared, systemClock);
+  const bus = createBus({
+    url: server.url,
+    instanceId: newId(),
+    leaseMs: config.leaseMs,
+    staleMsMax: config.staleSeconds * 1000,
+    generations: createGenerations(shared),
+    lease,
+    clock: systemClock,
+    log,
+    metrics: board.main,
+  });
+  lifecycle.own("bus", () => bus.stop());
+  await bus.start();
+  startWatch(shared, supervisor, log, lifecycle);
+
+  const port = await supervisor.start((known) => ({
+    databaseUrl: server.url,
+    keys,
+    // With PORT=0 the first thread finds a port and the others share it.
+    port: known ?? config.port,
+  }));
+  const admin = await openAdmin({ config, supervisor, board, database, bus, lease, shared, log });
+  if (admin !== undefined) lifecycle.own("admin port", () => closeServer(admin));
+  const jobs = startJobs(SCHEDULED_JOBS, database, log);
+  lifecycle.own("jobs", () => jobs.stop());
+
+  return {
+    port,
+    announce: () => announce(config, port, log),
+    async drain() {
+      draining(shared).begin();
+      await supervisor.drain();
+    },
+  };
+}
+
+interface SupervisorParts {
+  readonly config: Config;
+  readonly shared: SharedMemory;
+  readonly board: MetricsBoard;
+  readonly log: Logger;
+  readonly lifecycle: Lifecycle;
+}
+
+function openSupervisor(parts: SupervisorParts): Supervisor {
+  const { config, shared, board, log, lifecycle } = parts;
+  const passwords = createPasswordPool({ config, metrics: board.main, log });
+  lifecycle.own("password pool", () => passwords.close());
+  return createSupervisor({
+    log,
+    threads: config.httpThreads,
+    dataOf: (slot) => ({
+      config,
+      shared,
+      slot,
+      spawn: nextSpawn(shared),
+      metricsBlock: board.blockOf(slot),
+    }),
+    attach(thread) {
+      thread.port.serve("password", handlePasswordRequest(passwords));
+      thread.port.on("metrics", (layout: MetricLayout) => board.describe(thread.slot, layout));
+    },
+    release: (thread) => releaseThread(shared, thread),
+    giveUp(reason) {
+      log.fatal({ reason }, "the process ends; its manager starts it again");
+      killHard();
+    },
+  });
+}
+
+function startWatch(
+  shared: SharedMemory,
+  supervisor: Supervisor,
+  log: Logger,
+  lifecycle: Lifecycle,
+): void {
+  const watch = watchThreads(
+    shared,
+    () => supervisor.serving().map((thread) => thread.slot),
+    (slot) => {
+      log.fatal({ slot }, "an HTTP thread hangs; the process ends");
+      killHard();
+    },
+  );
+  lifecycle.own("heartbeat", () => watch.stop());
+}
+
+function releaseThread(shared: SharedMemory, thread: HttpThread): void {
+  const { claims } = shared;
+  if (claims !== undefined) {
+    const table = { shared: { ...shared, claims }, generations: createGenerations(shared) };
+    createClaimsTable({ ...table, owner: 0 }).freeOwnedBy(thread.spawn);
+  }
+  connections(shared, thread.slot).reset();
+}
+
+function openMainDatabase(
+  config: Config,
+  url: string,
+  log: Logger,
+  lifecycle: Lifecycle,
+): Database {
+  const database = createDatabase({
+    url,
+    // One of main's share is the bus's own.
+    connections: databaseShares(config).main - 1,
+    applicationName: "brigade-main",
+    log,
+  });
+  lifecycle.own("database", () => database.end());
+  return database;
+}
+
+function announce(config: Config, port: number, log: Logger): void {
+  const host = config.host.includes(":") ? `[${config.host}]` : config.host;
+  log.info(
+    { url: `http://${host}:${port}`, docs: config.docs, threads: config.httpThreads },
+    "ready",
+  );
+  process.send?.("ready");
+}
+
+async function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}

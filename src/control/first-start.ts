@@ -1,0 +1,68 @@
+import { randomToken } from "../platform/ids.ts";
+import { createAccounts } from "../auth/accounts/accounts.ts";
+import type { Invalidate } from "../auth/index.ts";
+import { hashPassword } from "../auth/password/hash.ts";
+import type { Passwords } from "../auth/password/password-port.ts";
+import { createIam } from "../contexts/iam/index.ts";
+import { loadDemoCatalogue } from "../contexts/products-catalog/index.ts";
+import type { ContextName } from "../http/principal.ts";
+import { systemClock } from "../platform/clock.ts";
+import type { Config } from "../platform/config.ts";
+import type { Logger } from "../platform/log.ts";
+import type { Database } from "../platform/postgres.ts";
+import { showLogin } from "./banner.ts";
+
+const ADMINISTRATOR_EMAIL = "admin@brigade.example";
+const PASSWORD_BYTES = 15;
+const ADMINISTRATOR_ROLES: readonly { context: ContextName; name: string }[] = [
+  { context: "iam", name: "administrator" },
+  { context: "products_catalog", name: "administrator" },
+  { context: "recipes_catalog", name: "administrator" },
+  { context: "client_onboarding", name: "form_administrator" },
+];
+
+/**
+ * Gives an empty development database what a newcomer needs: foods and a login, which is shown
+ * once on the terminal. Does nothing when there is an account, and nothing outside development.
+ */
+export async function fillEmptyDatabase(
+  config: Config,
+  database: Database,
+  log: Logger,
+): Promise<void> {
+  if (config.environment !== "development") return;
+  // Nobody holds a token yet, so there is nothing to take back.
+  const invalidate: Invalidate = () => ({ number: undefined });
+  const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
+  const accounts = createAccounts({
+    database,
+    passwords: firstPasswords(config),
+    provisionUser: iam.provisionUser,
+    invalidate,
+    config,
+    clock: systemClock,
+  });
+  if ((await accounts.list({ skip: 0, limit: 1 })).total > 0) return;
+  const foods = await loadDemoCatalogue(database, log);
+  const password = randomToken(PASSWORD_BYTES);
+  const account = await accounts.create(
+    { email: ADMINISTRATOR_EMAIL, username: "admin", name: "Administrator", password },
+    { actor: "first start", emailVerified: true },
+  );
+  for (const role of ADMINISTRATOR_ROLES) {
+    await iam.users.assignRole({ userId: account.id, tenantId: account.tenantId, ...role });
+  }
+  log.info({ foods }, "the empty database was given foods and an administrator");
+  showLogin(ADMINISTRATOR_EMAIL, password);
+}
+
+/** One hash at the start needs no pool, and 120 random bits need no judge. */
+function firstPasswords(config: Config): Passwords {
+  return {
+    hash: async (password) => hashPassword(password, config.passwordHash),
+    strength: async () => STRONGEST,
+    verify: async () => ({ ok: false, rehash: false }),
+  };
+}
+
+const STRONGEST = 4;

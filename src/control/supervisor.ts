@@ -1,0 +1,112 @@
+import { systemClock } from "../platform/clock.ts";
+import { controlLimits } from "../platform/limits.ts";
+import type { Logger } from "../platform/log.ts";
+import type { StartOrder, ThreadData } from "../platform/thread-data.ts";
+import { startHttpThread, type HttpThread } from "./http-thread.ts";
+
+/*
+ * A slot is one place for an HTTP thread. Its states:
+ *
+ *   starting ──listening──▶ serving ──exit──▶ waiting ──back-off──▶ starting
+ *      └────────exit────────────────────────────▲
+ *
+ * While draining no slot leaves `waiting`, and the supervisor is done when no thread is left. A
+ * slot that falls over `crashesMax` times within `crashWindowMs` ends the process: the process
+ * manager starts it afresh, or tells somebody.
+ */
+
+export interface SupervisorPorts {
+  readonly log: Logger;
+  readonly threads: number;
+  /** Builds the start data of a slot; called anew for each start. */
+  dataOf(slot: number): ThreadData;
+  /** Subscribes to a new thread's questions and events before it can ask any. */
+  attach(thread: HttpThread): void;
+  /** A thread is gone: frees what it owned in the shared memory. */
+  release(thread: HttpThread): void;
+  /** A slot crashed too often, or a thread hangs: ends the process hard. */
+  giveUp(reason: string): void;
+}
+
+export interface Supervisor {
+  /** Creates the threads; they load their code while main opens the database. */
+  load(): void;
+  /** Tells the loaded threads to serve. Resolves to the port when all of them listen. */
+  start(order: (port: number | undefined) => StartOrder): Promise<number>;
+  /** All threads that are not gone. */
+  live(): readonly HttpThread[];
+  serving(): readonly HttpThread[];
+  /** Asks every thread to drain. Resolves when all are gone. */
+  drain(): Promise<void>;
+}
+
+export function createSupervisor(ports: SupervisorPorts): Supervisor {
+  const { log } = ports;
+  const current = new Map<number, HttpThread>();
+  const listening = new Set<HttpThread>();
+  const crashes = new Map<number, number[]>();
+  let order: ((port: number | undefined) => StartOrder) | undefined;
+  let port: number | undefined;
+  let draining = false;
+
+  function begin(slot: number): HttpThread {
+    const thread = startHttpThread(ports.dataOf(slot));
+    current.set(slot, thread);
+    ports.attach(thread);
+    void thread.gone.then((error) => ended(thread, error));
+    return thread;
+  }
+
+  function ended(thread: HttpThread, error: Error | undefined): void {
+    const wasServing = listening.delete(thread);
+    current.delete(thread.slot);
+    ports.release(thread);
+    if (draining) return;
+    log.error({ slot: thread.slot, err: error, was_serving: wasServing }, "an HTTP thread ended");
+    const now = systemClock.monotonicMs();
+    const recent = (crashes.get(thread.slot) ?? []).filter(
+      (at) => now - at < controlLimits.crashWindowMs,
+    );
+    recent.push(now);
+    crashes.set(thread.slot, recent);
+    if (order === undefined) return; // The start itself fails, through `listening`.
+    if (recent.length > controlLimits.crashesMax) {
+      return ports.giveUp(`HTTP thread ${thread.slot} ended ${recent.length} times`);
+    }
+    const delayMs = controlLimits.crashBackoffMs * 2 ** (recent.length - 1);
+    setTimeout(() => {
+      if (draining) return;
+      // A failed restart comes back through `gone`.
+      serve(begin(thread.slot)).catch(() => {});
+    }, delayMs);
+  }
+
+  async function serve(thread: HttpThread): Promise<number> {
+    await thread.loaded;
+    thread.port.emit("start", order?.(port));
+    port = await thread.listening;
+    listening.add(thread);
+    return port;
+  }
+
+  return {
+    load() {
+      for (let slot = 0; slot < ports.threads; slot++) begin(slot);
+    },
+    async start(makeOrder) {
+      order = makeOrder;
+      const [first, ...others] = [...current.values()];
+      const found = await serve(first!);
+      await Promise.all(others.map(serve));
+      return found;
+    },
+    live: () => [...current.values()],
+    serving: () => [...listening],
+    async drain() {
+      draining = true;
+      // Threads that are still starting are known here as well, and get the word when they load.
+      for (const thread of current.values()) thread.port.emit("drain");
+      await Promise.all([...current.values()].map((thread) => thread.gone));
+    },
+  };
+}
