@@ -3,6 +3,7 @@ import { revocationLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { Invalidate, InvalidationKey } from "../index.ts";
+import { createGlobalBudget } from "./global-budget.ts";
 import { readKeys } from "./invalidation-keys.ts";
 
 /** The channel that `auth.append_invalidation` notifies; the payload is the entry's number. */
@@ -11,10 +12,7 @@ export const INVALIDATION_CHANNEL = "brigade_invalidation";
 export interface InvalidateOptions {
   /** Of this process: bumped after the commit, before the transaction's promise resolves. */
   readonly generations: { bump(key: InvalidationKey): void };
-  /**
-   * Asked before everything is dropped at once, which makes every caller of every process
-   * authenticate anew. False refuses the transaction. Also the place to audit.
-   */
+  /** Asked before everything is dropped at once; false refuses the transaction. */
   readonly allowGlobal?: () => boolean;
 }
 
@@ -25,14 +23,15 @@ export interface InvalidateOptions {
  *
  * @throws `overloaded` from the returned function when a global word is not allowed now
  */
-export function createInvalidate({ generations, allowGlobal }: InvalidateOptions): Invalidate {
+export function createInvalidate(options: InvalidateOptions): Invalidate {
+  const { generations, allowGlobal = createGlobalBudget() } = options;
   return (tx, keys) => {
     const receipt: { number: number | undefined } = { number: undefined };
     if (keys.length === 0) return receipt;
     if (keys.length > revocationLimits.keysMax) {
       throw new RangeError(`at most ${revocationLimits.keysMax} keys an entry: append in batches`);
     }
-    if (keys.some((key) => key.kind === "global") && allowGlobal?.() === false) {
+    if (keys.some((key) => key.kind === "global") && !allowGlobal()) {
       throw platformErrors.failure("overloaded", {
         note: "too many global invalidations",
         headers: { "retry-after": String(revocationLimits.globalRetryAfterSeconds) },

@@ -1,0 +1,103 @@
+import { createConnection, createServer, type Socket } from "node:net";
+import { once } from "node:events";
+
+/** What the proxy does to the bytes between client and server. */
+export type Weather =
+  /** Passes everything on. */
+  | "fair"
+  /** Half open: connections stay, nothing arrives any more, on either side. */
+  | "swallow"
+  /** Nobody gets in; connections that were open are closed. */
+  | "cut"
+  /** As `cut`, but with a reset. */
+  | "reset";
+
+export interface ChaosProxy {
+  /** The database address, through the proxy. */
+  readonly url: string;
+  setWeather(weather: Weather): void;
+  /** Added to each chunk, in both directions. */
+  setLatencyMs(milliseconds: number): void;
+  /** Decides on each chunk from the server; false swallows it. */
+  setFilter(passes: (chunk: Buffer) => boolean): void;
+  readonly connectionCount: number;
+  close(): Promise<void>;
+}
+
+/** A TCP proxy in front of a PostgreSQL address, for breaking what lies between. */
+export async function startChaosProxy(databaseUrl: string): Promise<ChaosProxy> {
+  const target = targetOf(databaseUrl);
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let weather: Weather = "fair";
+  let latencyMs = 0;
+  let passes: (chunk: Buffer) => boolean = () => true;
+
+  const server = createServer((client) => {
+    if (weather === "cut" || weather === "reset") {
+      client.resetAndDestroy();
+      return;
+    }
+    const upstream = createConnection(target);
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    forward(client, upstream, () => true);
+    forward(upstream, client, (chunk) => passes(chunk));
+    const end = () => {
+      pairs.delete(pair);
+      // A half-open connection does not even say that it ended.
+      if (weather === "swallow") return;
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of pair) socket.on("error", () => {}).on("close", end);
+  });
+
+  function forward(from: Socket, to: Socket, accepts: (chunk: Buffer) => boolean): void {
+    from.on("data", (chunk) => {
+      const send = () => {
+        if (weather !== "swallow" && accepts(chunk) && !to.destroyed) to.write(chunk);
+      };
+      if (latencyMs === 0) send();
+      else setTimeout(send, latencyMs);
+    });
+  }
+
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const drop = (pair: readonly [Socket, Socket], end: (socket: Socket) => void) => {
+    pairs.delete(pair);
+    for (const socket of pair) end(socket);
+  };
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/${target.database}`,
+    setWeather(next) {
+      weather = next;
+      if (next === "cut") for (const pair of pairs) drop(pair, (socket) => socket.destroy());
+      if (next === "reset")
+        for (const pair of pairs) drop(pair, (socket) => socket.resetAndDestroy());
+    },
+    setLatencyMs: (milliseconds) => void (latencyMs = milliseconds),
+    setFilter: (filter) => void (passes = filter),
+    get connectionCount() {
+      return pairs.size;
+    },
+    async close() {
+      for (const pair of pairs) drop(pair, (socket) => socket.destroy());
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** Where a PostgreSQL address leads: a folder of Unix sockets, or a host and port. */
+function targetOf(databaseUrl: string) {
+  const match = /^postgres(?:ql)?:\/\/(?:[^@/]*@)?([^/]*)\/([^?]*)\??(.*)$/.exec(databaseUrl);
+  if (match === null) throw new Error("not a PostgreSQL address");
+  const [, authority = "", database = "", query = ""] = match;
+  const parameters = new URLSearchParams(query);
+  const port = parameters.get("port") ?? (authority.split(":")[1] || "5432");
+  const host = parameters.get("host") ?? authority.split(":")[0]!;
+  if (host.startsWith("/")) return { path: `${host}/.s.PGSQL.${port}`, database };
+  return { host, port: Number(port), database };
+}
