@@ -11,6 +11,7 @@ export const TOKEN_FAULTS = [
   "nesting",
   "name_repeated",
   "name_forbidden",
+  "text",
   "header_refused",
   "alg",
   "kid",

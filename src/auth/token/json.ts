@@ -32,7 +32,8 @@ export function parseJsonObject(bytes: Buffer): JsonObject | TokenFault {
     return tokenFault("object");
   }
   // Without an escape a valid UTF-8 text holds no lone surrogate.
-  const members = countMembers(value, text.includes("\\"));
+  if (text.includes("\\") && !isWellFormed(value)) return tokenFault("text");
+  const members = countMembers(value);
   if (members < 0) return tokenFault("name_forbidden");
   return members === colons ? (value as JsonObject) : tokenFault("name_repeated");
 }
@@ -56,31 +57,28 @@ function countColons(bytes: Buffer): number {
   return colons;
 }
 
-/** Members of a value and of all values in it, or -1 when one of them is not acceptable. */
-function countMembers(value: unknown, escaped: boolean): number {
-  if (typeof value === "string") return escaped && !isWellFormed(value) ? -1 : 0;
+/** Members of a value and of all values in it, or -1 when one of them is called `__proto__`. */
+function countMembers(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
   let count = 0;
-  if (Array.isArray(value)) {
-    for (const element of value) {
-      const inner = countMembers(element, escaped);
-      if (inner < 0) return -1;
-      count += inner;
-    }
-    return count;
-  }
+  const isArray = Array.isArray(value);
   for (const name in value) {
     // `JSON.parse` makes it an own property, but whoever copies the object sets a prototype.
-    if (name === "__proto__" || (escaped && !isWellFormed(name))) return -1;
-    const inner = countMembers((value as JsonObject)[name], escaped);
+    if (name === "__proto__") return -1;
+    const inner = countMembers((value as JsonObject)[name]);
     if (inner < 0) return -1;
-    count += inner + 1;
+    count += isArray ? inner : inner + 1;
   }
   return count;
 }
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-function isWellFormed(text: string): boolean {
-  return !LONE_SURROGATE.test(text);
+/** True if no name and no text of a value has half a surrogate pair. */
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === "string") return !LONE_SURROGATE.test(value);
+  if (typeof value !== "object" || value === null) return true;
+  return Object.entries(value).every(
+    ([name, member]) => isWellFormed(name) && isWellFormed(member),
+  );
 }

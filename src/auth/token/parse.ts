@@ -10,14 +10,19 @@ export interface JoseHeader {
   readonly typ: string | undefined;
 }
 
-/** A well-formed JWS in compact form with a claims set in it. Nothing of it is verified. */
-export interface ParsedToken {
+/** A well-formed JWS in compact form (RFC 7515 §7.1). Nothing of it is verified. */
+export interface ParsedJws {
   readonly header: JoseHeader;
-  readonly payload: JsonObject;
+  readonly payload: Buffer;
   /** Header and payload as they stand in the text (RFC 7515 §5.2): what was signed. */
   readonly signingInput: string;
   /** Canonical base64url of the signature. */
   readonly signature: string;
+}
+
+/** A JWS with a claims set in it, not verified either. */
+export interface ParsedToken extends Omit<ParsedJws, "payload"> {
+  readonly payload: JsonObject;
 }
 
 /**
@@ -31,25 +36,33 @@ const REFUSED_MEMBERS = ["crit", "b64", "zip", "jku", "jwk", "x5u", "x5c", "cty"
 const knownHeaders = new Map<string, JoseHeader>();
 
 /**
- * Takes a compact JWS apart, strictly, without looking at any key: at most 16 KiB, exactly two
- * dots, canonical base64url in every part, strict JSON. Never throws.
+ * Takes a JWT apart, strictly, without looking at any key: at most 16 KiB, exactly two dots,
+ * canonical base64url in every part, strict JSON in header and payload. Never throws.
  */
 export function parseToken(text: string): ParsedToken | TokenFault {
+  const jws = parseJws(text);
+  if (isTokenFault(jws)) return jws;
+  const payload = parseJsonObject(jws.payload);
+  if (isTokenFault(payload)) return payload;
+  const { header, signingInput, signature } = jws;
+  return { header, payload, signingInput, signature };
+}
+
+/** The same for any payload: what `parseToken` does before it reads the claims set. */
+export function parseJws(text: string): ParsedJws | TokenFault {
   if (text.length > tokenLimits.textBytesMax) return tokenFault("length");
   // indexOf and not split: a text of dots must not make an array (CVE-2025-30204).
   const first = text.indexOf(".");
   const second = text.indexOf(".", first + 1);
-  if (first <= 0 || second <= first + 1 || second === text.length - 1) return tokenFault("shape");
+  if (first <= 0 || second === -1 || second === text.length - 1) return tokenFault("shape");
   if (text.indexOf(".", second + 1) !== -1) return tokenFault("shape");
 
   const signature = text.slice(second + 1);
   if (decodeBase64url(signature) === undefined) return tokenFault("base64url");
   const header = readHeader(text.slice(0, first));
   if (isTokenFault(header)) return header;
-  const payloadBytes = decodeBase64url(text.slice(first + 1, second));
-  if (payloadBytes === undefined) return tokenFault("base64url");
-  const payload = parseJsonObject(payloadBytes);
-  if (isTokenFault(payload)) return payload;
+  const payload = decodeBase64url(text.slice(first + 1, second));
+  if (payload === undefined) return tokenFault("base64url");
   return { header, payload, signingInput: text.slice(0, second), signature };
 }
 
