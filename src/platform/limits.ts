@@ -147,6 +147,9 @@ export const revocationLimits = Object.freeze({
   clusterPollMaxMs: 100,
   /** Within this time our own notification must come back, or nobody forwards them. */
   probeMs: 2_000,
+  /** How often a thread may drop everything, and in which time. */
+  globalMax: 6,
+  globalWindowMs: 60_000,
   globalRetryAfterSeconds: 10,
 });
 
@@ -319,11 +322,13 @@ export const passwordLimits = Object.freeze({
   /** An identifier shorter than this may occur in a password by chance. */
   identifierMinCharacters: 4,
   /** Only so much of a password is looked at for its strength: the time grows fast. */
-  strengthMaxCharacters: 64,
+  strengthMaxCharacters: 32,
   /** zxcvbn's score from 0 to 4: at least "somewhat guessable, protects from online attacks". */
   strengthMinScore: 2,
   queueMax: 64,
   retryAfterSeconds: 1,
+  /** An idle password thread is ended after this. */
+  threadIdleMs: 300_000,
   /** Asked of main by another thread; longer than a full queue takes. */
   answerDeadlineMs: 8_000,
 });
@@ -365,4 +370,16 @@ export const throttleLimits = Object.freeze({
 
 export const verificationLimits = Object.freeze({
   requiredPermissionsMaxCount: 64,
+});
+
+export const appLimits = Object.freeze({
+  /** Budget of an address for tokens that are new to us, in budgets of one caller. */
+  addressBudgetFactor: 10,
+});
+
+/** How often scheduled work gets a turn, over all processes. */
+export const jobLimits = Object.freeze({
+  trimLogMs: 60_000,
+  expiredMs: 5 * 60_000,
+  batchRows: 1_000,
 });

@@ -1,0 +1,40 @@
+import { hashPassword, verifyPassword, type PasswordAlgorithm } from "./hash.ts";
+import type { PasswordVerdict } from "./password-port.ts";
+import { passwordStrength } from "./strength.ts";
+
+/** One piece of work for a password thread, and for the way there. */
+export type PasswordTask =
+  | { readonly kind: "hash"; readonly password: string }
+  | { readonly kind: "verify"; readonly password: string; readonly hash: string | undefined }
+  | {
+      readonly kind: "strength";
+      readonly password: string;
+      readonly identifiers: readonly string[];
+    };
+
+/** What a password thread gets: the task and how hashes are made today. */
+export interface PasswordJob {
+  readonly task: PasswordTask;
+  readonly algorithm: PasswordAlgorithm;
+}
+
+/** A value in any case: an error's code, and the care for what it quotes, would be lost on the way. */
+export type PasswordResult =
+  | { readonly ok: true; readonly value: string | number | PasswordVerdict }
+  | { readonly ok: false; readonly fault: string };
+
+export async function runPasswordTask({ task, algorithm }: PasswordJob): Promise<PasswordResult> {
+  try {
+    switch (task.kind) {
+      case "hash":
+        return { ok: true, value: hashPassword(task.password, algorithm) };
+      case "verify":
+        return { ok: true, value: verifyPassword(task.password, task.hash, algorithm) };
+      case "strength":
+        return { ok: true, value: await passwordStrength(task.password, task.identifiers) };
+    }
+  } catch (error) {
+    // The message may quote its argument.
+    return { ok: false, fault: error instanceof Error ? error.name : "not an error" };
+  }
+}
