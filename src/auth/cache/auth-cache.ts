@@ -5,9 +5,10 @@ import type { Metrics } from "../../platform/metrics.ts";
 import { deadlineTicks, ticksNow, type SharedMemory } from "../../platform/shared-memory.ts";
 import type { Claims } from "../token/claims.ts";
 import { createClaimsTable, type ClaimsTable } from "./claims-table.ts";
-import { createFirstLevel } from "./first-level.ts";
+import { createFirstLevel, type FirstLevel } from "./first-level.ts";
 import type { Captured, GenerationIndexes, Generations } from "./generations.ts";
 import { deepFreeze, fromPayload, toPayload } from "./payload.ts";
+import { isPast } from "./slot.ts";
 
 /** What a look-up tells. Both parts are deeply frozen and shared by all requests of the token. */
 export interface CachedEntry {
@@ -85,79 +86,36 @@ interface Held extends CachedEntry {
   publishAttempts: number;
 }
 
+/** What the two levels work with. */
+interface Levels {
+  readonly first: FirstLevel<Held>;
+  readonly table: ClaimsTable | undefined;
+  readonly generations: Generations;
+  readonly digest: (token: string) => Uint8Array;
+  readonly counts: ReturnType<typeof createCounts>;
+}
+
 export function createAuthCache(options: AuthCacheOptions): AuthCache {
-  const { shared, generations, clock, digest } = options;
+  const { shared, clock, metrics } = options;
   const first = createFirstLevel<Held>({
     entriesMax: options.entriesMax ?? authCacheLimits.firstLevelEntriesMax,
     charactersMax: authCacheLimits.firstLevelCharactersMax,
   });
-  const table = tableOf(options);
-  const counts = createCounts(options.metrics);
-  const publishAttempts = table === undefined ? 0 : authCacheLimits.publishAttemptsMax;
-  let nextSweepTicks = 0;
-  const { metrics } = options;
+  const counts = createCounts(metrics);
   metrics.gauge("auth_cache_entries", "Entries of the threads' own level", first.size);
   metrics.gauge("auth_cache_evictions", "Entries that went for others", first.evictions);
-
-  const isPast = (entry: CachedEntry, nowSeconds: number, nowTicks: number): boolean =>
-    nowSeconds >= entry.expiresAt || nowTicks >= entry.deadlineTicks;
-
-  /** Second use: now it is worth a place where the other threads find it. */
-  function publish(token: string, held: Held, nowSeconds: number, nowTicks: number): void {
-    const payload = toPayload(held.claims, held.principal);
-    const outcome = table!.put(digest(token), { ...held, payload }, nowSeconds, nowTicks);
-    held.publishAttempts = outcome === "contended" ? held.publishAttempts - 1 : 0;
-    if (outcome === "replaced") counts.tableEvictions.add();
-    if (outcome === "too_large") counts.tooLarge.add();
-    if (outcome === "contended") counts.contended.add();
-  }
-
-  function withoutPrincipal(entry: CachedEntry): CachedEntry {
-    counts.claimsHits.add();
-    const captured = generations.recapture(entry.indexes, entry.captured);
-    return { ...entry, principal: undefined, captured };
-  }
-
-  /** The shared table, with what it gives kept in the first level. */
-  function lookupTable(token: string, nowSeconds: number, nowTicks: number) {
-    const found = table?.get(digest(token), nowSeconds, nowTicks);
-    if (found === undefined) return undefined;
-    const { payload, isCurrent, ...entry } = found;
-    const { claims, principal } = fromPayload(payload);
-    if (!isCurrent) return withoutPrincipal({ ...entry, claims, principal });
-    const held: Held = { ...entry, claims, principal, publishAttempts: 0 };
-    first.set(token, held);
-    counts.tableHits.add();
-    return held;
-  }
+  const table = tableOf(options);
+  const levels = { first, table, counts, digest: options.digest, generations: options.generations };
+  let nextSweepTicks = 0;
 
   function sweep(nowSeconds: number, nowTicks: number): void {
-    nextSweepTicks =
-      nowTicks + authCacheLimits.sweepEverySeconds * sharedMemoryLimits.ticksPerSecond;
-    first.sweep((entry) => isPast(entry, nowSeconds, nowTicks));
+    const { sweepEverySeconds } = authCacheLimits;
+    nextSweepTicks = nowTicks + sweepEverySeconds * sharedMemoryLimits.ticksPerSecond;
+    first.sweep((entry) => isPast(entry.expiresAt, entry.deadlineTicks, nowSeconds, nowTicks));
   }
 
   return {
-    lookup(token, nowSeconds) {
-      const nowTicks = ticksNow(shared, clock);
-      const held = first.get(token);
-      let stale: Held | undefined;
-      if (held !== undefined) {
-        if (isPast(held, nowSeconds, nowTicks)) first.delete(token);
-        else if (generations.current(held.indexes, held.captured)) {
-          counts.hits.add();
-          if (held.publishAttempts > 0) publish(token, held, nowSeconds, nowTicks);
-          return held;
-        } else if (generations.claimsCurrent(held.indexes, held.captured)) stale = held;
-        else first.delete(token);
-      }
-      // Another thread may have looked the principal up again already.
-      const found = lookupTable(token, nowSeconds, nowTicks);
-      if (found?.principal !== undefined) return found;
-      if (stale !== undefined) return found ?? withoutPrincipal(stale);
-      if (found === undefined) counts.misses.add();
-      return found;
-    },
+    lookup: (token, nowSeconds) => lookup(levels, token, nowSeconds, ticksNow(shared, clock)),
     fill(token, entry) {
       const nowMs = clock.nowMs();
       const nowTicks = ticksNow(shared, clock);
@@ -165,17 +123,17 @@ export function createAuthCache(options: AuthCacheOptions): AuthCache {
       if (nowTicks >= nextSweepTicks) sweep(nowSeconds, nowTicks);
       // Both ends also on the monotonic clock: setting the wall clock back lengthens no life.
       const leftMs = Math.min(options.ttlSeconds * 1000, entry.expiresAt * 1000 - nowMs);
-      const deadline = deadlineTicks(shared, clock.monotonicMs() + leftMs);
+      const end = deadlineTicks(shared, clock.monotonicMs() + leftMs);
       const held: Held = {
         claims: deepFreeze(entry.claims),
         principal: deepFreeze(entry.principal),
         expiresAt: entry.expiresAt,
         indexes: entry.indexes,
         captured: entry.captured,
-        deadlineTicks: Math.min(deadline, entry.deadlineTicks ?? deadline),
-        publishAttempts,
+        deadlineTicks: Math.min(end, entry.deadlineTicks ?? end),
+        publishAttempts: table === undefined ? 0 : authCacheLimits.publishAttemptsMax,
       };
-      if (!isPast(held, nowSeconds, nowTicks)) first.set(token, held);
+      if (!isPast(held.expiresAt, held.deadlineTicks, nowSeconds, nowTicks)) first.set(token, held);
     },
     drop: (token) => first.delete(token),
     sweep: () => sweep(clock.nowSeconds(), ticksNow(shared, clock)),
@@ -191,6 +149,74 @@ export function createAuthCache(options: AuthCacheOptions): AuthCache {
       contended: counts.contended.value(),
     }),
   };
+}
+
+function lookup(
+  levels: Levels,
+  token: string,
+  nowSeconds: number,
+  nowTicks: number,
+): CachedEntry | undefined {
+  const { first, generations, counts } = levels;
+  const held = first.get(token);
+  let stale: Held | undefined;
+  if (held !== undefined) {
+    const { indexes, captured } = held;
+    if (isPast(held.expiresAt, held.deadlineTicks, nowSeconds, nowTicks)) first.delete(token);
+    else if (generations.current(indexes, captured)) {
+      counts.hits.add();
+      if (held.publishAttempts > 0) publish(levels, token, held, nowSeconds, nowTicks);
+      return held;
+    } else if (generations.claimsCurrent(indexes, captured)) stale = held;
+    else first.delete(token);
+  }
+  // Another thread may have looked the principal up again already.
+  const found = lookupTable(levels, token, nowSeconds, nowTicks);
+  if (found?.principal !== undefined) {
+    counts.tableHits.add();
+    return found;
+  }
+  const claimsOnly = stale ?? found;
+  if (claimsOnly === undefined) {
+    counts.misses.add();
+    return undefined;
+  }
+  counts.claimsHits.add();
+  const captured = generations.recapture(claimsOnly.indexes, claimsOnly.captured);
+  return { ...claimsOnly, principal: undefined, captured };
+}
+
+/** Second use: now it is worth a place where the other threads find it. */
+function publish(
+  { digest, table, counts }: Levels,
+  token: string,
+  held: Held,
+  nowSeconds: number,
+  nowTicks: number,
+): void {
+  const payload = toPayload(held.claims, held.principal);
+  const outcome = table?.put(digest(token), { ...held, payload }, nowSeconds, nowTicks);
+  held.publishAttempts = outcome === "contended" ? held.publishAttempts - 1 : 0;
+  if (outcome === "replaced") counts.tableEvictions.add();
+  if (outcome === "too_large") counts.tooLarge.add();
+  if (outcome === "contended") counts.contended.add();
+}
+
+/** What the shared table knows; a current entry is kept in the first level. */
+function lookupTable(
+  { digest, table, first }: Levels,
+  token: string,
+  nowSeconds: number,
+  nowTicks: number,
+): CachedEntry | undefined {
+  const found = table?.get(digest(token), nowSeconds, nowTicks);
+  if (found === undefined) return undefined;
+  const { payload, isCurrent, ...rest } = found;
+  const { claims, principal } = fromPayload(payload);
+  if (!isCurrent) return { ...rest, claims, principal: undefined };
+  const held: Held = { ...rest, claims, principal, publishAttempts: 0 };
+  first.set(token, held);
+  return held;
 }
 
 /** Nobody to share with: no table. */

@@ -2,25 +2,19 @@ import { Packr } from "msgpackr";
 import { authCacheLimits, sharedMemoryLimits } from "../../platform/limits.ts";
 import type { SharedMemory } from "../../platform/shared-memory.ts";
 import type { Captured, GenerationIndexes, Generations } from "./generations.ts";
+import { createSlotReader, type SlotReader } from "./slot-reader.ts";
+import { chooseSlot, writeSlot } from "./slot-writer.ts";
 import {
   BASE,
-  DEADLINE_TICKS,
-  EXPIRES_AT,
-  GENERATIONS,
-  HEADER_WORDS,
-  INDEXES,
-  KEY,
   KEY_WORDS,
-  LENGTHS,
   SEQUENCE,
-  STORED_TICKS,
   emptyAfter,
-  isLive,
   isPast,
-  isSlotPast,
   isTaken,
   liveOf,
+  payloadBytesMax,
   takenBy,
+  wordOf,
 } from "./slot.ts";
 
 /*
@@ -66,21 +60,13 @@ export interface ClaimsTableOptions {
   readonly owner: number;
 }
 
-/** Ranks of a slot for a fill: the lowest is taken. From 0 on it is the tick of storing. */
-const OWN_KEY = -3;
-const EMPTY = -2;
-const PAST = -1;
-
 /** One thread's view of the table. Not for two threads: it has a scratch copy of a slot. */
 export function createClaimsTable({ shared, generations, owner }: ClaimsTableOptions): ClaimsTable {
   const words = new Int32Array(shared.claims);
   const slotWords = shared.claimsSlotBytes / Int32Array.BYTES_PER_ELEMENT;
-  const { bucketSlots } = sharedMemoryLimits;
-  const bucketWords = bucketSlots * slotWords;
+  const bucketWords = sharedMemoryLimits.bucketSlots * slotWords;
   const bucketMask = words.length / bucketWords - 1;
-  const payloadBytesMax = (slotWords - HEADER_WORDS) * Int32Array.BYTES_PER_ELEMENT;
-  const scratch = new Int32Array(slotWords);
-  const scratchBytes = new Uint8Array(scratch.buffer, HEADER_WORDS * Int32Array.BYTES_PER_ELEMENT);
+  const reader = createSlotReader(words, slotWords);
   const key = new Int32Array(KEY_WORDS);
   // Plain maps: record definitions would have to be the same in every thread.
   const packr = new Packr({ useRecords: false });
@@ -91,88 +77,15 @@ export function createClaimsTable({ shared, generations, owner }: ClaimsTableOpt
     return (key[0]! & bucketMask) * bucketWords;
   }
 
-  /** Copies a slot into the scratch. False: nothing in it, or it was written meanwhile. */
-  function copy(at: number): boolean {
-    const sequence = Atomics.load(words, at + SEQUENCE);
-    if (!isLive(sequence)) return false;
-    // Most slots of a bucket belong to others: one word tells, and the copy is spared.
-    if (Atomics.load(words, at + KEY) !== key[0]) return false;
-    for (let word = BASE; word < HEADER_WORDS; word++) {
-      scratch[word] = Atomics.load(words, at + word);
-    }
-    // A length that is torn may be anything.
-    const bytes = Math.min(scratch[LENGTHS]! & 0xffff, payloadBytesMax);
-    const end = HEADER_WORDS + ((bytes + 3) >> 2);
-    for (let word = HEADER_WORDS; word < end; word++) {
-      scratch[word] = Atomics.load(words, at + word);
-    }
-    return Atomics.load(words, at + SEQUENCE) === sequence;
-  }
-
-  function isWanted(): boolean {
-    for (let word = 0; word < KEY_WORDS; word++) {
-      if (scratch[KEY + word] !== key[word]) return false;
-    }
-    return true;
-  }
-
-  /** The entry in the scratch, unless its claims are stale too. */
-  function open(): FoundEntry | undefined {
-    const count = scratch[LENGTHS]! >>> 16;
-    const indexes = Uint16Array.from(scratch.subarray(INDEXES, INDEXES + count));
-    const captured = scratch.slice(GENERATIONS, GENERATIONS + count);
-    const isCurrent = generations.current(indexes, captured);
-    if (!isCurrent && !generations.claimsCurrent(indexes, captured)) return undefined;
-    return {
-      payload: packr.unpack(scratchBytes.subarray(0, scratch[LENGTHS]! & 0xffff)),
-      expiresAt: scratch[EXPIRES_AT]! >>> 0,
-      deadlineTicks: scratch[DEADLINE_TICKS]! >>> 0,
-      indexes,
-      captured,
-      isCurrent,
-    };
-  }
-
-  // A look without the sequence word: a wrong choice replaces another entry, and no answer.
-  function rankOf(at: number, nowSeconds: number, nowTicks: number): number {
-    const sequence = Atomics.load(words, at + SEQUENCE);
-    if (isTaken(sequence)) return Infinity;
-    if (!isLive(sequence)) return EMPTY;
-    let equal = 0;
-    while (equal < KEY_WORDS && Atomics.load(words, at + KEY + equal) === key[equal]) equal++;
-    if (equal === KEY_WORDS) return OWN_KEY;
-    if (isSlotPast(words, at, nowSeconds, nowTicks)) return PAST;
-    return Atomics.load(words, at + STORED_TICKS) >>> 0;
-  }
-
-  /** Writes a slot that this thread has taken. */
-  function write(at: number, entry: TableEntry, payload: Uint8Array, nowTicks: number): void {
-    const count = entry.indexes.length;
-    for (let word = 0; word < KEY_WORDS; word++) {
-      Atomics.store(words, at + KEY + word, key[word]!);
-    }
-    Atomics.store(words, at + EXPIRES_AT, entry.expiresAt);
-    Atomics.store(words, at + DEADLINE_TICKS, entry.deadlineTicks);
-    Atomics.store(words, at + STORED_TICKS, nowTicks);
-    Atomics.store(words, at + LENGTHS, payload.length | (count << 16));
-    for (let place = 0; place < count; place++) {
-      Atomics.store(words, at + INDEXES + place, entry.indexes[place]!);
-      Atomics.store(words, at + GENERATIONS + place, entry.captured[place]!);
-    }
-    for (let byte = 0, word = at + HEADER_WORDS; byte < payload.length; byte += 4, word++) {
-      Atomics.store(words, word, wordOf(payload, byte));
-    }
-  }
-
   return {
     get(digest, nowSeconds, nowTicks) {
       const bucket = locate(digest);
       let stale: FoundEntry | undefined;
       for (let at = bucket; at < bucket + bucketWords; at += slotWords) {
-        if (!copy(at) || !isWanted()) continue;
-        if (isPast(scratch[EXPIRES_AT]!, scratch[DEADLINE_TICKS]!, nowSeconds, nowTicks)) continue;
+        if (!reader.copy(at, key)) continue;
+        if (isPast(reader.expiresAt(), reader.deadlineTicks(), nowSeconds, nowTicks)) continue;
         // Two threads may have filled two slots with one key; a current one is wanted.
-        const entry = open();
+        const entry = open(reader, generations, packr);
         if (entry?.isCurrent === true) return entry;
         stale ??= entry;
       }
@@ -180,40 +93,38 @@ export function createClaimsTable({ shared, generations, owner }: ClaimsTableOpt
     },
     put(digest, entry, nowSeconds, nowTicks) {
       const payload = packr.pack(entry.payload);
-      if (payload.length > payloadBytesMax) return "too_large";
-      const bucket = locate(digest);
+      if (payload.length > payloadBytesMax(slotWords)) return "too_large";
+      const bucket = { words, at: locate(digest), slotWords };
       for (let attempt = 0; attempt < authCacheLimits.takeAttemptsMax; attempt++) {
-        let at = -1;
-        let rank = Infinity;
-        for (let slot = bucket; slot < bucket + bucketWords; slot += slotWords) {
-          const slotRank = rankOf(slot, nowSeconds, nowTicks);
-          if (slotRank >= rank) continue;
-          at = slot;
-          rank = slotRank;
-        }
+        const { at, isReplacing } = chooseSlot(bucket, key, nowSeconds, nowTicks);
         // Others write all four.
         if (at === -1) break;
         const sequence = Atomics.load(words, at + SEQUENCE);
         if (isTaken(sequence)) continue;
         const before = Atomics.compareExchange(words, at + SEQUENCE, sequence, takenBy(owner));
         if (before !== sequence) continue;
-        write(at, entry, payload, nowTicks);
+        writeSlot(words, at, key, entry, payload, nowTicks);
         const base = emptyAfter(sequence);
         Atomics.store(words, at + BASE, base);
         Atomics.store(words, at + SEQUENCE, liveOf(base));
-        return rank >= 0 ? "replaced" : "stored";
+        return isReplacing ? "replaced" : "stored";
       }
       return "contended";
     },
   };
 }
 
-/** Four bytes as a word, low byte first; past the end there are zeros. */
-function wordOf(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] ?? 0) |
-    ((bytes[at + 1] ?? 0) << 8) |
-    ((bytes[at + 2] ?? 0) << 16) |
-    ((bytes[at + 3] ?? 0) << 24)
-  );
+/** The entry that the reader copied, unless its claims are stale too. */
+function open(reader: SlotReader, generations: Generations, packr: Packr): FoundEntry | undefined {
+  const { indexes, captured } = reader.generations();
+  const isCurrent = generations.current(indexes, captured);
+  if (!isCurrent && !generations.claimsCurrent(indexes, captured)) return undefined;
+  return {
+    payload: packr.unpack(reader.payload()),
+    expiresAt: reader.expiresAt(),
+    deadlineTicks: reader.deadlineTicks(),
+    indexes,
+    captured,
+    isCurrent,
+  };
 }

@@ -81,3 +81,18 @@ export function isPast(
 ): boolean {
   return nowSeconds >= expiresAt >>> 0 || nowTicks >= deadlineTicks >>> 0;
 }
+
+/** What fits into a slot beside its header. */
+export function payloadBytesMax(slotWords: number): number {
+  return (slotWords - HEADER_WORDS) * Int32Array.BYTES_PER_ELEMENT;
+}
+
+/** Four bytes as a word, low byte first; past the end there are zeros. */
+export function wordOf(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] ?? 0) |
+    ((bytes[at + 1] ?? 0) << 8) |
+    ((bytes[at + 2] ?? 0) << 16) |
+    ((bytes[at + 3] ?? 0) << 24)
+  );
+}
