@@ -173,15 +173,10 @@ export const httpLimits = Object.freeze({
   faultsMax: 20,
   faultNameCharactersMax: 64,
   jsonDepthMax: 32,
-  jsonNamesMax: 10_000,
   deadlineMs: 10_000,
   /** A request that took longer is always logged. */
   slowMs: 1_000,
-  /** A reply cached for longer than this many ids would share a prefix with too many others. */
-  idsPerPrefixMax: 1_048_576,
   retryAfterSeconds: 1,
-  /** Addresses over their budget that a thread remembers. */
-  blockedAddressesMax: 10_000,
   corsMaxAgeSeconds: 600,
   hstsSeconds: 31_536_000,
   docsMaxAgeSeconds: 3_600,
@@ -203,10 +198,6 @@ export const serverLimits = Object.freeze({
   /** After this the connections of a draining thread are closed. */
   drainMs: 11_000,
   drainPollMs: 25,
-  /** A reader that takes nothing for this long loses its connection. */
-  writeStallMs: 10_000,
-  /** Answers above this are written in parts, as the reader takes them. */
-  partBytes: 256 * 1024,
 });
 
 export const productLimits = Object.freeze({
@@ -242,6 +233,13 @@ export const cliLimits = Object.freeze({
   smokeStepTimeoutMs: 10_000,
   answerMaxBytes: 1024 * 1024,
   pageCount: 100,
+  openFilesMinCount: 4_096,
+  diskFreeMinBytes: 512 * 1024 * 1024,
+  serverVersionMin: 15,
+  serverVersionMax: 18,
+  clockApartWarnMs: 1_000,
+  clockApartMaxMs: 10_000,
+  notificationWaitMs: 2_000,
 });
 
 export const sharedMemoryLimits = Object.freeze({

@@ -34,14 +34,7 @@ export async function migrate(
   folder = migrationsFolder(),
 ): Promise<string[]> {
   const migrations = await readMigrations(folder);
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: "brigade migrate",
-    connectionTimeoutMillis: migrationLimits.lockTimeoutMs,
-    statement_timeout: migrationLimits.statementTimeoutMs,
-  });
-  client.on("error", (error) => log.warn({ error }, "lost the migration connection"));
-  await client.connect();
+  const client = await connect(url, log);
   try {
     // The usual start: one question, no lock, no write.
     const before = await readApplied(client);
@@ -59,6 +52,33 @@ export async function migrate(
   } finally {
     await client.end();
   }
+}
+
+/** The names of migrations that the database has not seen; changes nothing. Throws like `migrate`. */
+export async function waitingMigrations(
+  url: string,
+  log: Logger,
+  folder = migrationsFolder(),
+): Promise<string[]> {
+  const migrations = await readMigrations(folder);
+  const client = await connect(url, log);
+  try {
+    return toApply(migrations, await readApplied(client)).map(({ name }) => name);
+  } finally {
+    await client.end();
+  }
+}
+
+async function connect(url: string, log: Logger): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: "brigade migrate",
+    connectionTimeoutMillis: migrationLimits.lockTimeoutMs,
+    statement_timeout: migrationLimits.statementTimeoutMs,
+  });
+  client.on("error", (error) => log.warn({ error }, "lost the migration connection"));
+  await client.connect();
+  return client;
 }
 
 function migrationsFolder(): string {

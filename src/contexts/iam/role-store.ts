@@ -31,6 +31,8 @@ export interface RoleStore {
     skip: number;
     limit: number;
   }): Promise<{ roles: Role[]; total: number }>;
+  /** A role the tenant can assign, or undefined. */
+  find(role: RoleKey): Promise<Role | undefined>;
   /** Throws `role_exists`, also when a built-in role has the name. */
   create(role: RoleKey & { permissions: readonly string[] }): Promise<Role>;
   /** Throws `not_found`, `role_built_in`, `version_conflict`. */
@@ -73,6 +75,13 @@ export function createRoleStore(database: Database, invalidate: Invalidate): Rol
         roles: rows.filter((row) => row.name !== null).map(toRole),
         total: rows[0]?.total ?? 0,
       };
+    },
+    async find({ tenantId, context, name }) {
+      const rows = await database.read<RoleRow>(sql`
+        SELECT ${roleColumns} FROM iam.roles
+         WHERE context = ${context} AND name = ${name}
+           AND tenant_id IN (${BUILT_IN_TENANT_ID}, ${tenantId})`);
+      return rows[0] === undefined ? undefined : toRole(rows[0]);
     },
     async create({ tenantId, context, name, permissions }) {
       try {
