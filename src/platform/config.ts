@@ -1,7 +1,7 @@
 import inspector from "node:inspector";
 import { availableCores } from "./cores.ts";
 import {
-  ALGORITHMS,
+  type ALGORITHMS,
   checkRelations,
   readDatabase,
   readHttp,

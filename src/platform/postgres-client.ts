@@ -22,7 +22,10 @@ const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") => {
     if (oid === INT8_OID) return toNumber;
     if (oid === DATE_OID) return toText;
-    return pg.types.getTypeParser(oid as Parameters<typeof pg.types.getTypeParser>[0], format as "text");
+    return pg.types.getTypeParser(
+      oid as Parameters<typeof pg.types.getTypeParser>[0],
+      format as "text",
+    );
   }) as typeof pg.types.getTypeParser,
 };
 

@@ -1,4 +1,4 @@
-import { AppError, platformErrors } from "./errors.ts";
+import { type AppError, platformErrors } from "./errors.ts";
 import { databaseLimits } from "./limits.ts";
 
 /** What PostgreSQL says of a failed statement, as far as we use it. */
@@ -29,6 +29,10 @@ const AWAY_CODES = new Set([
 const AWAY_TEXT =
   /^(Connection terminated|timeout exceeded when trying|Query read timeout|timeout expired|Client (was closed|has encountered)|The server closed the connection|Cannot use a pool after)/;
 
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as DatabaseFault).code : undefined;
+}
+
 /** True for a failure of the connection or the server, not of the statement. */
 export function isAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -40,14 +44,26 @@ export function isAway(error: unknown): boolean {
 
 /** True if the server's own answer is known, so that a failed COMMIT surely did nothing. */
 export function isAnswered(error: unknown): boolean {
-  const { code, severity } = error as DatabaseFault;
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && severity === "ERROR";
+  const severity = error instanceof Error ? (error as DatabaseFault).severity : undefined;
+  return /^[0-9A-Z]{5}$/.test(codeOf(error) ?? "") && severity === "ERROR";
 }
 
-/** Serialisation failure or deadlock: the same transaction may well succeed now. */
+/** True if the connection that saw this error (or none) can serve the next caller. */
+export function isConnectionUsable(error: unknown): boolean {
+  return !isAway(error) || isAnswered(error);
+}
+
+/** Serialisation failure, deadlock, stale plan: the same transaction may well succeed now. */
 export function isRetryable(error: unknown): boolean {
-  const { code } = error as DatabaseFault;
-  return code === "40001" || code === "40P01";
+  const code = codeOf(error);
+  return code === "40001" || code === "40P01" || isStalePlan(error);
+}
+
+/** The plan that the connection keeps under a name no longer fits, or is gone. Nothing was run. */
+export function isStalePlan(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === "26000") return true;
+  return code === "0A000" && /cached plan/.test((error as Error).message);
 }
 
 /** 503 with `Retry-After`; the cause goes to the log only. */

@@ -1,108 +1,149 @@
 import type pg from "pg";
-import type { Logger } from "./log.ts";
 import { databaseLimits } from "./limits.ts";
-import { isAway, toFailure, unavailable } from "./postgres-errors.ts";
+import type { Logger } from "./log.ts";
 import { toQuery } from "./postgres-client.ts";
+import { isConnectionUsable, isStalePlan, toFailure, unavailable } from "./postgres-errors.ts";
 import type { Sql } from "./sql.ts";
 
 /** A connection that replaces itself when it is lost. */
 export interface SteadyClient {
-  /** Single statements, pipelined: many callers share one round trip. */
+  /** A reading statement: sent again, once, if the connection was lost under it. */
+  read(statement: Sql): Promise<pg.QueryResult>;
   query(statement: Sql): Promise<pg.QueryResult>;
-  /** Settles with the connection attempt that runs now; rejects when it failed. */
-  ready(): Promise<pg.Client>;
-  readonly pendingCount: number;
+  pendingCount(): number;
   end(): Promise<void>;
 }
 
 export interface SteadyClientOptions {
+  /** Makes a client with `pipeline: true`: many callers share one round trip. */
   readonly open: () => pg.Client;
   readonly log: Logger;
   /** Run on each new connection before anybody else may use it. */
   readonly prepare?: (client: pg.Client) => Promise<void>;
   readonly onConnected?: () => void;
-  /** The connection was lost, or an attempt to make one failed. */
-  readonly onLost?: (error: Error) => void;
+  readonly onLost?: () => void;
 }
 
-/**
- * States: connecting → connected → (lost) waiting → connecting … → ended. While it is connecting
- * for the first time after a loss, callers wait for that attempt; once it has failed they are
- * refused at once until one succeeds.
- */
 export function createSteadyClient(options: SteadyClientOptions): SteadyClient {
-  let client: pg.Client | undefined;
-  let attempt: Promise<pg.Client>;
-  let timer: NodeJS.Timeout | undefined;
-  let failedCount = 0;
+  const connection = keepConnected(options);
   let pendingCount = 0;
-  let isEnded = false;
-  connect();
 
-  function connect(): void {
-    const opened = options.open();
-    let isLost = false;
-    const lose = (error: Error) => {
-      if (isLost) return;
-      isLost = true;
-      if (client === opened) client = undefined;
-      opened.end().catch(() => {});
-      if (isEnded) return;
-      options.onLost?.(error);
-      again();
-    };
-    opened.on("error", lose);
-    opened.on("end", () => lose(new Error("Connection terminated")));
-    attempt = opened.connect().then(async () => {
-      await options.prepare?.(opened);
-      if (isLost) throw new Error("Connection terminated unexpectedly");
-      client = opened;
-      failedCount = 0;
-      options.onConnected?.();
-      return opened;
-    });
-    attempt.catch((error: unknown) => lose(error as Error));
-  }
-
-  function again(): void {
-    const pauseMs = Math.min(
-      databaseLimits.reconnectPauseMaxMs,
-      databaseLimits.reconnectPauseMs * 2 ** failedCount,
-    );
-    failedCount++;
-    // The first attempt is made at once: a single lost connection costs its callers no refusal.
-    if (failedCount === 1) return connect();
-    // Jitter, or all threads of all processes come back in the same millisecond.
-    timer = setTimeout(connect, pauseMs * (0.5 + Math.random()));
-    timer.unref();
-  }
-
-  async function query(statement: Sql): Promise<pg.QueryResult> {
-    if (isEnded) throw unavailable(undefined, "the database was closed");
+  async function send(statement: Sql): Promise<pg.QueryResult> {
     if (pendingCount >= databaseLimits.readsPendingMax) {
       throw unavailable(undefined, "too many reads are waiting");
     }
     pendingCount++;
     try {
-      return await (client ?? (await attempt)).query(toQuery(statement));
-    } catch (error) {
-      if (isAway(error)) options.log.warn({ error }, "a read found the database away");
-      throw toFailure(error);
+      const client = connection.current() ?? (await connection.next());
+      try {
+        return await client.query(toQuery(statement));
+      } catch (error) {
+        if (!isConnectionUsable(error) || isStalePlan(error)) connection.replace(client, error);
+        throw error;
+      }
     } finally {
       pendingCount--;
     }
   }
 
+  async function query(statement: Sql): Promise<pg.QueryResult> {
+    try {
+      return await send(statement);
+    } catch (error) {
+      throw toFailure(error);
+    }
+  }
+
   return {
     query,
-    ready: () => attempt,
-    get pendingCount() {
-      return pendingCount;
+    async read(statement) {
+      try {
+        return await send(statement);
+      } catch (error) {
+        // A time-out is not tried again: the second one would cost as much.
+        const isLost = isStalePlan(error) || !isConnectionUsable(error);
+        if (!isLost || isTimeout(error)) throw toFailure(error);
+        return query(statement);
+      }
     },
+    pendingCount: () => pendingCount,
+    end: connection.end,
+  };
+}
+
+interface Connection {
+  current(): pg.Client | undefined;
+  /** The connection that is being made; rejects at once if the last attempt failed. */
+  next(): Promise<pg.Client>;
+  /** This one is of no use any more. */
+  replace(client: pg.Client, reason: unknown): void;
+  end(): Promise<void>;
+}
+
+/**
+ * States: connecting → connected → (lost) connecting → … → ended. The first attempt after a loss
+ * is made at once and callers wait for it. When it fails, attempts go on with pauses and callers
+ * are refused at once until one succeeds.
+ */
+function keepConnected(options: SteadyClientOptions): Connection {
+  let client: pg.Client | undefined;
+  let attempt: Promise<pg.Client>;
+  let timer: NodeJS.Timeout | undefined;
+  let failure: unknown;
+  let failedCount = 0;
+  let isEnded = false;
+  const given = new WeakSet<pg.Client>();
+
+  function lose(lost: pg.Client, error: unknown): void {
+    // The same loss is told by the statement, by the error and by the end of the connection.
+    if (given.has(lost)) return;
+    given.add(lost);
+    if (client === lost) client = undefined;
+    lost.end().catch(() => {});
+    if (isEnded) return;
+    options.log.warn({ error }, "lost a database connection");
+    options.onLost?.();
+    if (++failedCount === 1) return connect();
+    failure = error;
+    // Jitter, or all threads of all processes come back in the same millisecond.
+    const pauseMs = databaseLimits.reconnectPauseMs * 2 ** failedCount * (0.5 + Math.random());
+    timer = setTimeout(connect, Math.min(databaseLimits.reconnectPauseMaxMs, pauseMs));
+    timer.unref();
+  }
+
+  function connect(): void {
+    const opened = options.open();
+    opened.on("error", (error) => lose(opened, error));
+    opened.on("end", () => lose(opened, new Error("Connection terminated")));
+    attempt = opened.connect().then(async () => {
+      await options.prepare?.(opened);
+      if (given.has(opened) || isEnded) throw new Error("Connection terminated");
+      client = opened;
+      failedCount = 0;
+      failure = undefined;
+      options.onConnected?.();
+      return opened;
+    });
+    attempt.catch((error: unknown) => lose(opened, error));
+  }
+
+  connect();
+  return {
+    current: () => client,
+    async next() {
+      if (isEnded) throw unavailable(undefined, "the database was closed");
+      if (failure !== undefined) throw unavailable(failure);
+      return attempt;
+    },
+    replace: lose,
     async end() {
       isEnded = true;
       clearTimeout(timer);
-      await client?.end();
+      await Promise.allSettled([client?.end() ?? attempt.then((opened) => opened.end())]);
     },
   };
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && /timeout/i.test(error.message);
 }

@@ -1,9 +1,16 @@
 import type pg from "pg";
 import { systemClock } from "./clock.ts";
-import { AppError, platformErrors } from "./errors.ts";
+import { type AppError, platformErrors } from "./errors.ts";
 import { databaseLimits } from "./limits.ts";
 import { toQuery, toResult, type Result } from "./postgres-client.ts";
-import { isAnswered, isAway, isRetryable, toFailure, unavailable } from "./postgres-errors.ts";
+import {
+  isAnswered,
+  isConnectionUsable,
+  isRetryable,
+  toFailure,
+  unavailable,
+} from "./postgres-errors.ts";
+import type { Loan } from "./postgres-pool.ts";
 import type { Sql } from "./sql.ts";
 
 export interface Transaction {
@@ -24,12 +31,6 @@ export interface TransactionOptions {
   readonly deadlineMs?: number;
   /** Takes something away from somebody: never waits long with locks held, always durable. */
   readonly revocation?: boolean;
-}
-
-/** A connection on loan. `true` destroys it: nobody knows what it still does. */
-export interface Loan {
-  readonly client: pg.PoolClient;
-  release(isBroken: boolean): void;
 }
 
 type Body<T> = (tx: Transaction) => Promise<T>;
@@ -67,7 +68,7 @@ async function runOnce<T>(
   endsAtMs: number,
 ): Promise<T> {
   const state: State = { client: loan.client, isOver: false, atCommit: [], afterCommit: [] };
-  let isBroken = false;
+  let ended: unknown;
   const deadline = startDeadline(endsAtMs);
   try {
     await Promise.race([loan.client.query(beginText(options)), deadline.passed]);
@@ -77,11 +78,14 @@ async function runOnce<T>(
     return value;
   } catch (error) {
     state.isOver = true;
-    isBroken = error === deadline.error || isAway(error) || !(await rollBack(loan.client));
+    // After the deadline nobody knows what the connection still does: not worth asking it.
+    if (error === deadline.error) ended = deadline.error.cause;
+    else if (!isConnectionUsable(error)) ended = error;
+    else ended = (await rollBack(loan.client)) ?? error;
     throw error;
   } finally {
     deadline.clear();
-    loan.release(isBroken);
+    loan.release(ended);
   }
 }
 
@@ -140,12 +144,13 @@ async function commit(state: State, passed: Promise<never>): Promise<void> {
   for (const run of state.afterCommit) run();
 }
 
-async function rollBack(client: pg.PoolClient): Promise<boolean> {
+/** Answers the error if not even that is possible. */
+async function rollBack(client: pg.PoolClient): Promise<unknown> {
   try {
     await client.query("ROLLBACK");
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return error;
   }
 }
 
@@ -164,7 +169,10 @@ function beginText(options: TransactionOptions): string {
 }
 
 function startDeadline(endsAtMs: number) {
-  const error: AppError = unavailable(undefined, "the transaction took too long");
+  const error: AppError = unavailable(
+    new Error("Connection terminated: deadline"),
+    "the transaction took too long",
+  );
   let timer: NodeJS.Timeout | undefined;
   const passed = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(error), Math.max(0, endsAtMs - systemClock.monotonicMs()));

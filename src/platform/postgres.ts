@@ -1,6 +1,4 @@
 import pg from "pg";
-import { systemClock } from "./clock.ts";
-import { databaseLimits } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import {
   clientConfig,
@@ -9,11 +7,11 @@ import {
   type ConnectionOptions,
   type Result,
 } from "./postgres-client.ts";
-import { isAway, toFailure, unavailable } from "./postgres-errors.ts";
+import { isStalePlan, toFailure } from "./postgres-errors.ts";
+import { createPool } from "./postgres-pool.ts";
 import { createSteadyClient } from "./postgres-reader.ts";
 import {
   runTransaction,
-  type Loan,
   type Transaction,
   type TransactionOptions,
 } from "./postgres-transaction.ts";
@@ -57,86 +55,57 @@ export interface DatabaseOptions extends ConnectionOptions {
 
 export function createDatabase(options: DatabaseOptions): Database {
   const { log } = options;
-  const away = createAwayMark();
-  const readers = Array.from({ length: options.readers ?? 1 }, () =>
+  const readerCount = options.readers ?? 1;
+  const size = Math.max(1, options.connections - readerCount);
+  const pool = createPool({ ...options, size });
+  const readers = Array.from({ length: readerCount }, () =>
     createSteadyClient({
       open: () => new pg.Client({ ...clientConfig(options), pipeline: true }),
       log,
-      onConnected: away.clear,
-      onLost: (error) => log.warn({ error }, "lost a database connection"),
+      onConnected: pool.clearAway,
     }),
   );
-  const pool = new pg.Pool({
-    ...clientConfig(options),
-    connectionTimeoutMillis: databaseLimits.poolWaitMs,
-    idleTimeoutMillis: databaseLimits.poolIdleMs,
-    max: Math.max(1, options.connections - readers.length),
-    allowExitOnIdle: true,
-  });
-  // Without a listener an idle connection that the server closes would end the process.
-  pool.on("error", (error) => log.warn({ error }, "lost an idle database connection"));
   let next = 0;
 
-  async function borrow(): Promise<Loan> {
-    away.assertHere();
-    if (pool.waitingCount >= databaseLimits.poolWaitersMax) {
-      throw unavailable(undefined, "too many wait for a database connection");
-    }
+  async function run(statement: Sql): Promise<pg.QueryResult> {
+    const loan = await pool.borrow();
+    let ended: unknown;
     try {
-      const client = await pool.connect();
-      away.clear();
-      return { client, release: (isBroken) => client.release(isBroken) };
+      return await loan.client.query(toQuery(statement));
     } catch (error) {
-      // A full pool says nothing about the server; a refused connection does.
-      if (isAway(error) && pool.totalCount < pool.options.max) away.set();
-      throw toFailure(error);
+      ended = error;
+      throw error;
+    } finally {
+      loan.release(ended);
     }
   }
 
   return {
     async read<T>(statement: Sql) {
-      away.assertHere();
       next = (next + 1) % readers.length;
-      return (await readers[next]!.query(statement)).rows as T[];
+      return (await readers[next]!.read(statement)).rows as T[];
     },
     async query<T>(statement: Sql) {
-      const { client, release } = await borrow();
-      let isBroken = false;
       try {
-        return toResult<T>(await client.query(toQuery(statement)));
+        return toResult<T>(
+          await run(statement).catch((error: unknown) => {
+            // Nothing was run yet: the plan was refused.
+            if (isStalePlan(error)) return run(statement);
+            throw error;
+          }),
+        );
       } catch (error) {
-        isBroken = isAway(error);
         throw toFailure(error);
-      } finally {
-        release(isBroken);
       }
     },
-    withTransaction: (body, settings) => runTransaction(borrow, body, settings),
-    stats: () => ({
-      total: pool.totalCount + readers.length,
-      idle: pool.idleCount,
-      waiting: pool.waitingCount,
-      readerPending: readers.reduce((sum, reader) => sum + reader.pendingCount, 0),
-    }),
+    withTransaction: (body, settings) => runTransaction(pool.borrow, body, settings),
+    stats() {
+      const { total, idle, waiting } = pool.stats();
+      const readerPending = readers.reduce((sum, reader) => sum + reader.pendingCount(), 0);
+      return { total: total + readers.length, idle, waiting, readerPending };
+    },
     async end() {
       await Promise.all([pool.end(), ...readers.map((reader) => reader.end())]);
-    },
-  };
-}
-
-/**
- * Set by a failed connection: for a second everybody is refused at once, in place of waiting for
- * the same failure. Cleared by the first connection that succeeds.
- */
-function createAwayMark() {
-  let untilMs = 0;
-  return {
-    set: () => void (untilMs = systemClock.monotonicMs() + databaseLimits.failFastMs),
-    clear: () => void (untilMs = 0),
-    assertHere() {
-      if (untilMs > 0 && systemClock.monotonicMs() < untilMs) {
-        throw unavailable(undefined, "the database was away a moment ago");
-      }
     },
   };
 }
@@ -172,11 +141,11 @@ export function openListener(options: ListenerOptions): Listener {
     log: options.log,
     prepare: async (client) =>
       void (await client.query(`LISTEN ${pg.escapeIdentifier(options.channel)}`)),
-    onConnected: options.onConnected,
+    onConnected: () => options.onConnected(),
     onLost: () => options.onLost(),
   });
   return {
-    read: async <T>(statement: Sql) => (await steady.query(statement)).rows as T[],
+    read: async <T>(statement: Sql) => (await steady.read(statement)).rows as T[],
     query: async <T>(statement: Sql) => toResult<T>(await steady.query(statement)),
     close: () => steady.end(),
   };
