@@ -22,8 +22,8 @@ export async function openDatabaseServer(
   if (config.databaseUrl !== undefined) return { url: config.databaseUrl };
   const embedded = await startEmbeddedPostgres(config.dataDir, { log });
   log.debug({ reused: embedded.reused }, "the embedded PostgreSQL runs");
-  if (!config.underProcessManager && !config.underWatcher) {
-    lifecycle.own("embedded PostgreSQL", () => embedded.close());
+  if (!config.underProcessManager) {
+    lifecycle.own("embedded PostgreSQL", () => embedded.stop());
   }
   return { url: embedded.url };
 }

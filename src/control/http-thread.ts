@@ -36,20 +36,17 @@ export function startHttpThread(data: ThreadData): HttpThread {
 }
 
 /** On Node 20 a thread cannot start a `.ts` file; `boot.mjs` registers tsx in it first. */
-function entryOf(
-  name: string,
-  data: ThreadData,
-): [URL, { workerData: unknown; name: string; execArgv: string[] }] {
-  const common = { name: `brigade-${name}-${data.slot}`, execArgv: [] };
+function entryOf(name: string, data: ThreadData): [URL, { workerData: unknown; name: string }] {
+  const threadName = `brigade-${name}-${data.slot}`;
   if (import.meta.url.endsWith(".js")) {
     return [
       new URL(`../../workers/${name}.js`, import.meta.url),
-      { ...common, execArgv: ["--enable-source-maps"], workerData: data },
+      { name: threadName, workerData: data },
     ];
   }
   return [
     new URL("../../workers/boot.mjs", import.meta.url),
-    { ...common, workerData: { entry: `./${name}.ts`, ...data } },
+    { name: threadName, workerData: { entry: `./${name}.ts`, ...data } },
   ];
 }
 
