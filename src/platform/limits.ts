@@ -216,6 +216,9 @@ export const productLimits = Object.freeze({
   totalsMax: 500,
   similarNamesMax: 20,
   similarCandidatesMax: 200,
+  similarFirstWordsMax: 100,
+  /** Rows of which the word similarity is worked out in one search. */
+  similarMatchesMax: 300,
   similarQueryCharactersMax: 200,
   importBatchRows: 1_000,
   importLineCharactersMax: 1_000_000,

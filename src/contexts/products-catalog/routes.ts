@@ -29,6 +29,11 @@ export interface ProductRouteOptions {
 
 export const TAG = "products_catalog";
 export const MANAGE_PRODUCTS = needs("products_catalog", "manage_products");
+/** Where a DELETE may name the version it means, beside `If-Match`. */
+export const versionQuery = Type.Object(
+  { version: Type.Optional(Type.Integer({ minimum: 1 })) },
+  { additionalProperties: false },
+);
 const ID = Type.Object({ product_id: uuidText });
 
 export const EXAMPLE_PRODUCT = {
@@ -141,10 +146,7 @@ function writeRoutes({ writer, clock }: ProductRouteOptions): Route[] {
       tag: TAG,
       access: MANAGE_PRODUCTS,
       params: ID,
-      query: Type.Object(
-        { version: Type.Optional(Type.Integer({ minimum: 1 })) },
-        { additionalProperties: false },
-      ),
+      query: versionQuery,
       responses: {
         200: { description: "The product was discarded", schema: written },
         404: { description: "There is no such product" },

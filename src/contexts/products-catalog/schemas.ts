@@ -110,6 +110,11 @@ const nutrient = Type.Object({
   value: Type.Number({ minimum: 0 }),
 });
 const houses = Type.Array(Type.String());
+export const foodVotes = Type.Object({
+  acceptance_line: Type.Record(Type.String(), nullable<number>("number")),
+  is_food_houses: houses,
+  is_not_food_houses: houses,
+});
 
 /** A product as it is read. */
 export const product = Type.Object(
@@ -128,15 +133,23 @@ export const product = Type.Object(
       Type.Object(Object.fromEntries(NUTRIENTS.map(([name]) => [name, nutrient]))),
       Type.Null(),
     ]),
-    is_food_votes: Type.Object({
-      acceptance_line: Type.Record(Type.String(), nullable<number>("number")),
-      is_food_houses: houses,
-      is_not_food_houses: houses,
-    }),
+    is_food_votes: foodVotes,
     is_food_houses_choice: nullableBoolean(),
   },
   { additionalProperties: false },
 );
+
+/** A source, brand, category … as it is read. */
+export const classification = Type.Object({
+  id: uuidText,
+  name: Type.String(),
+  author_id: uuidText,
+  description: nullable<string>("string"),
+  created_at: Type.String({ format: "date-time" }),
+  updated_at: Type.String({ format: "date-time" }),
+  discarded: Type.Boolean(),
+  version: Type.Integer({ minimum: 1 }),
+});
 
 export const pagination = Type.Object({
   page: Type.Integer({ minimum: 1 }),

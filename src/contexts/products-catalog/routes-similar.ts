@@ -1,0 +1,39 @@
+import Type from "typebox";
+import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
+import { productLimits } from "../../platform/limits.ts";
+import { prepareName } from "./name-preparation.ts";
+import { productsReply, TAG } from "./routes.ts";
+import { enveloped, product } from "./schemas.ts";
+import type { ProductStore } from "./store.ts";
+import type { SimilarNames } from "./store-similar.ts";
+
+export interface SimilarRouteOptions {
+  readonly store: ProductStore;
+  readonly similarNames: SimilarNames;
+}
+
+/** Finds products by a name that somebody typed. */
+export function createSimilarRoutes({ store, similarNames }: SimilarRouteOptions): Route[] {
+  return [
+    defineRoute({
+      method: "GET",
+      path: "/v1/products/search/similar-names",
+      summary: "Find the foods with the most similar names",
+      description: `At most ${productLimits.similarNamesMax}, best first. Foods with a barcode are left out, and cooked ones unless the name says so.`,
+      tag: TAG,
+      access: AUTHENTICATED,
+      query: Type.Object(
+        { name: Type.String({ maxLength: productLimits.similarQueryCharactersMax }) },
+        { additionalProperties: false },
+      ),
+      responses: {
+        200: { description: "Products, best first", schema: enveloped(Type.Array(product)) },
+      },
+      async handler({ query }) {
+        const ranked = await similarNames.search(prepareName(query.name));
+        if (ranked.length === 0) return productsReply([]);
+        return productsReply(await store.findAll(ranked.map(({ id }) => id)));
+      },
+    }),
+  ];
+}

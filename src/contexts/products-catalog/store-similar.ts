@@ -1,0 +1,106 @@
+import { productLimits } from "../../platform/limits.ts";
+import type { Database } from "../../platform/postgres.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
+import { rankCandidates, type Candidate } from "./similar-names.ts";
+
+// Foods without a barcode; the partial indexes of the search have the same condition.
+const SEARCHED = sql`is_food and not discarded and barcode is null`;
+const WORDS_MAX = 8;
+
+/**
+ * Least word similarity of the candidates, one attempt after the other. A lower one is only tried
+ * while the answer has room: it costs more and finds worse names.
+ */
+const SIMILARITY_STEPS = [0.8, 0.6, 0.4, 0.3];
+
+/** Finds the products whose names are most like a prepared name. */
+export function createSimilarNames(database: Database) {
+  async function candidates(statement: Sql): Promise<Candidate[]> {
+    return (await database.query<Candidate>(statement)).rows;
+  }
+
+  return {
+    /**
+     * Best first. @param query prepared (`prepareName`); empty finds nothing
+     */
+    async search(
+      query: string,
+      limit: number = productLimits.similarNamesMax,
+    ): Promise<readonly Candidate[]> {
+      if (query === "") return [];
+      const found = new Map<string, Candidate>();
+      const add = (more: readonly Candidate[]) => {
+        for (const candidate of more) found.set(candidate.id, candidate);
+        return rankCandidates(query, [...found.values()], limit);
+      };
+      // An equal first word outweighs everything else, so when enough names have it no others can
+      // be in the answer, and the dearer search by trigrams is left out.
+      let ranked = add(await candidates(firstWordStatement(query)));
+      for (const least of SIMILARITY_STEPS) {
+        if (ranked.length >= limit) break;
+        ranked = add(await candidates(trigramStatement(query, least)));
+      }
+      return ranked;
+    },
+  };
+}
+
+export type SimilarNames = ReturnType<typeof createSimilarNames>;
+
+/**
+ * The names that begin with the query's first word, those first that the ranking will like best:
+ * by the further words at their place, then by those words anywhere, then by shortness.
+ */
+export function firstWordStatement(query: string): Sql {
+  const [first, ...further] = query.split(" ").slice(0, WORDS_MAX);
+  // Number of words before their letters, in one number.
+  const weights = further.map((word) => 1_000 + word.length);
+  const atPlace = further.map(
+    (word, index) => sql`case when split_part(prepared_name, ' ', ${index + 2}::integer) = ${word}
+      then ${weights[index]}::integer else 0 end`,
+  );
+  const anywhere = further.map(
+    (word, index) => sql`case when strpos(prepared_name, ${word}) > 0
+      then ${weights[index]}::integer else 0 end`,
+  );
+  const fit = [atPlace, anywhere]
+    .filter((terms) => terms.length > 0)
+    .map((terms) => sql`${sql.join(terms, sql` + `)} desc, `);
+  return sql`
+    select id, name, prepared_name as prepared, similarity(prepared_name, ${query}) as similarity
+      from (
+        select id, name, prepared_name from products_catalog.products
+         where ${SEARCHED} and split_part(prepared_name, ' ', 1) = ${first}
+         order by ${sql.join(fit, sql.empty)}length(prepared_name), id
+         limit ${productLimits.similarFirstWordsMax}
+      ) best`;
+}
+
+/**
+ * The best by word similarity among the names that have at least `least` of it, through the
+ * trigram index. `matches` is materialised so that the limit behind it does not talk the planner
+ * out of the index; it is still read row by row, so a query that fits half of the catalogue looks
+ * at no more rows than any other.
+ */
+export function trigramStatement(query: string, least: number): Sql {
+  // Word similarity is dear, so it is only worked out again when some must be left out. The operator takes its threshold from a setting, here set for this statement alone: the
+  // sub-select does not depend on a row, so it runs before the first one is read.
+  return sql`
+    with matches as materialized (
+      select id, name, prepared_name
+        from products_catalog.products
+       where (select set_config('pg_trgm.word_similarity_threshold', ${String(least)}, true))
+               is not null
+         and ${SEARCHED} and ${query} <% prepared_name
+    ), looked_at as (
+      select * from matches limit ${productLimits.similarMatchesMax}
+    ), best as (
+      select * from looked_at
+       order by case when (select count(*) from looked_at) > ${productLimits.similarCandidatesMax}
+                  then word_similarity(${query}, prepared_name) end desc,
+                length(prepared_name), id
+       limit ${productLimits.similarCandidatesMax}
+    )
+    select id, name, prepared_name as prepared, similarity(prepared_name, ${query}) as similarity
+      from best`;
+}
