@@ -43,6 +43,11 @@ export function createAnswers(options: {
     return headerBlock(merged);
   }
 
+  // What is frozen cannot change, so its text is made once: constant header fields, and bodies
+  // that a route keeps for a principal.
+  const headOf = remembered(mergedHead);
+  const textOf = remembered((body: object) => JSON.stringify(body));
+
   function wire(exchange: Exchange, status: number, head: string, body: string | Uint8Array): Wire {
     return {
       status,
@@ -57,14 +62,15 @@ export function createAnswers(options: {
     ofReply(exchange: Exchange, reply: Reply) {
       const { status, headers, body, raw } = reply;
       if (raw !== undefined || body === undefined) {
-        const head = headers === undefined ? plainHead : mergedHead(headers);
+        const head = headers === undefined ? plainHead : headOf(headers);
         return wire(exchange, status, head, raw ?? "");
       }
       const head =
         headers === undefined
           ? jsonHead
           : mergedHead({ "content-type": "application/json", ...headers });
-      return wire(exchange, status, head, JSON.stringify(body));
+      const text = typeof body === "object" && body !== null ? textOf(body) : JSON.stringify(body);
+      return wire(exchange, status, head, text);
     },
     ofFailure(exchange: Exchange, failure: AppError | Rejection) {
       const body = problemBody(failure, {
@@ -78,10 +84,25 @@ export function createAnswers(options: {
   });
 }
 
+/** `make`, done once for each frozen argument. */
+function remembered<T extends object>(make: (value: T) => string): (value: T) => string {
+  const made = new WeakMap<T, string>();
+  return (value) => {
+    if (!Object.isFrozen(value)) return make(value);
+    const known = made.get(value);
+    if (known !== undefined) return known;
+    const text = make(value);
+    made.set(value, text);
+    return text;
+  };
+}
+
 /** Fields that depend on the request: correlation, trace, origin, rate limit. */
 function requestLines(exchange: Exchange, cors: Cors): string {
   const { fields } = exchange.raw;
-  let lines = `\r\nx-correlation-id: ${acceptedId(fields.correlationId) ?? exchange.id}`;
+  let lines = "";
+  const correlationId = acceptedId(fields.correlationId);
+  if (correlationId !== undefined) lines += `\r\nx-correlation-id: ${correlationId}`;
   if (fields.traceparent !== undefined && readTraceparent(fields.traceparent) !== undefined) {
     lines += `\r\ntraceparent: ${exchange.traceparent}`;
   }

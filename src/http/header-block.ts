@@ -37,9 +37,6 @@ export function defaultHeaders(options: {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "x-permitted-cross-domain-policies": "none",
     "cache-control": "no-store",
     ...(options.varyOrigin ? { vary: "origin" } : {}),
     // RFC 6797 §7.2: never over plain HTTP; behind a proxy the public address tells.

@@ -4,6 +4,7 @@ import type { AppError, Rejection } from "../platform/errors.ts";
 import { httpLimits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import { createAccessLine } from "./access-line.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Tells operators what happened: one line for a request, and the counters. */
@@ -40,6 +41,7 @@ export function createRecorder(options: {
     "brigade_http_aborted_total",
     "Requests whose client went away before the answer",
   );
+  const writeAccess = createAccessLine(log, clock);
   const sample = createSample(config.accessLogPerSecond, clock, log);
 
   function writeLine(
@@ -51,18 +53,15 @@ export function createRecorder(options: {
     if (!config.accessLog || exchange.target?.route.quiet === true) return;
     const durationMs = nowMs - exchange.startedMs;
     if (!sample(nowMs, status >= 500 || durationMs >= httpLimits.slowMs)) return;
-    log.info(
-      {
-        request_id: exchange.id,
-        method: exchange.raw.method,
-        route: exchange.target?.route.path,
-        status,
-        duration_ms: Math.round(durationMs * 1000) / 1000,
-        user_id: exchange.caller?.userId,
-        error_code: code,
-      },
-      "request",
-    );
+    writeAccess({
+      requestId: exchange.id,
+      method: exchange.raw.method,
+      route: exchange.target?.route.path,
+      status,
+      durationMs,
+      userId: exchange.caller?.userId,
+      code,
+    });
   }
 
   return Object.freeze({

@@ -2,7 +2,7 @@
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Serialised as JSON when present. */
+  /** Serialised as JSON when present. What is frozen, deeply, is serialised once and kept. */
   readonly body?: unknown;
   /** Ready-made bytes or text instead of `body`; `content-type` must be in `headers`. */
   readonly raw?: string | Uint8Array;

@@ -3,9 +3,13 @@ import { httpLimits } from "../platform/limits.ts";
 
 /** Names one request, and where it stands in a distributed trace (W3C Trace Context). */
 export interface RequestIds {
-  /** A new request id: a UUID whose last 12 digits count, the rest is random. */
+  /** A new request id: a UUID whose last 6 digits count, the rest is random. */
   next(): string;
 }
+
+const COUNTED_DIGITS = 6;
+const idsPerPrefix = 2 ** (4 * COUNTED_DIGITS);
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /**
  * Ids are unique, not secret: a random prefix is bought now and then and the rest is counted,
@@ -13,18 +17,16 @@ export interface RequestIds {
  */
 export function createRequestIds(): RequestIds {
   let prefix = "";
-  let count = 0;
-  let left = 0;
+  let count = idsPerPrefix;
   return {
     next() {
-      if (left === 0) {
-        prefix = randomUUID().slice(0, 24);
-        count = randomBytes(6).readUIntBE(0, 6) % 0x8000_0000_0000;
-        left = httpLimits.idsPerPrefixMax;
+      if (count === idsPerPrefix) {
+        prefix = randomUUID().slice(0, -COUNTED_DIGITS);
+        count = 0;
       }
-      left -= 1;
+      const id = prefix + HEX[count >>> 16]! + HEX[(count >>> 8) & 0xff]! + HEX[count & 0xff]!;
       count += 1;
-      return prefix + count.toString(16).padStart(12, "0");
+      return id;
     },
   };
 }

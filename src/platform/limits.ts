@@ -236,6 +236,7 @@ export const cliLimits = Object.freeze({
   smokeStepTimeoutMs: 10_000,
   answerMaxBytes: 1024 * 1024,
   pageCount: 100,
+  seedMaxCount: 10_000_000,
   openFilesMinCount: 4_096,
   diskFreeMinBytes: 512 * 1024 * 1024,
   serverVersionMin: 15,

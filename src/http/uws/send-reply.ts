@@ -47,7 +47,10 @@ export function sayAndClose(
     response.cork(() => response.end("", true));
   };
   const timer = setTimeout(end, lingerMs);
-  request.onAbort = () => clearTimeout(timer);
+  response.onAborted(() => {
+    request.aborted = true;
+    clearTimeout(timer);
+  });
   response.writeStatus(statusLine(wire.status));
   response.writeHeader("x-request-id", `${wire.requestId}\r\n${wire.head}\r\nconnection: close`);
   response.write(wire.body);

@@ -151,19 +151,20 @@ class ThreadServer implements UwsServer {
   }
 
   #serve(response: uWS.HttpResponse, request: UwsRequest): void {
-    response.onAborted(() => this.#onAborted(request));
     const hops = this.#options.config.trustedProxyHops;
     const verdict = guard(request.method, request.fields, hops);
     if (verdict.kind === "cut") {
       this.#cuts.add();
-      response.close();
+      cut(response);
       return;
     }
     if (verdict.kind === "pass") request.expectBody(verdict.contentLength);
     else request.fault = verdict.fault;
     const isHard = verdict.kind === "refuseAndClose";
     const outcome = this.#pipeline.run(request);
+    // While this callback runs no abort can be told, so an answer at once needs no listener.
     if (!(outcome instanceof Promise)) return this.#send(response, request, outcome, isHard);
+    response.onAborted(() => this.#onAborted(request));
     outcome
       .then((wire) => {
         if (!request.aborted) response.cork(() => this.#send(response, request, wire, isHard));
@@ -197,9 +198,18 @@ class ThreadServer implements UwsServer {
     this.#log.error({ error }, "an answer could not be sent");
     if (request?.aborted === true) return;
     try {
-      response.close();
+      cut(response);
     } catch {
       // Already closed.
     }
   }
+}
+
+/**
+ * Closes at once: what follows in the same packet is not served. Without a listener for the abort
+ * the native code takes the missing answer for a mistake and ends the process.
+ */
+function cut(response: uWS.HttpResponse): void {
+  response.onAborted(() => {});
+  response.close();
 }
