@@ -14,7 +14,10 @@ export function writeWire(response: HttpResponse, wire: Wire, closeAfter: boolea
   if (wire.status === 204 || wire.status === 304) {
     response.endWithoutBody(undefined, closeAfter);
   } else if (wire.headOnly) {
-    response.endWithoutBody(lengthOf(wire.body), closeAfter);
+    // Told in a field of ours: given to endWithoutBody(), the native code goes on waiting for
+    // that many bytes and never takes the answer for finished.
+    response.writeHeader("content-length", String(lengthOf(wire.body)));
+    response.endWithoutBody(undefined, closeAfter);
   } else {
     response.end(wire.body, closeAfter);
   }
