@@ -124,7 +124,8 @@ function chooseOne(
     return EXIT.ok;
   }
   const names = commands.map(({ name }) => `'brigade ${name}'`).join(" or ");
-  const problem = given === undefined ? `${family} needs a command` : `'${given}' is not known here`;
+  const problem =
+    given === undefined ? `${family} needs a command` : `'${given}' is not known here`;
   throw new UsageError(`${problem}: ${names}`);
 }
 
@@ -139,9 +140,10 @@ function explain(error: unknown, terminal: Terminal): number {
     return EXIT.configuration;
   }
   if (error instanceof AppError) {
-    const notes = [error.detail ?? error.title, error.note].filter((part) => part !== undefined);
-    for (const fault of error.errors ?? []) notes.push(`${fault.path} ${fault.message}`);
-    say(notes.join(": "));
+    const faults = error.errors?.map(
+      ({ path, message }) => `${path.replace(/^\/body\//, "")} ${message}`,
+    );
+    say(faults?.join("; ") ?? [error.detail ?? error.title, error.note].filter(Boolean).join(": "));
   } else if (error instanceof CommandFailure) {
     say(error.message);
   } else {

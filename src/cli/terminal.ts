@@ -1,5 +1,6 @@
 import { systemClock } from "../platform/clock.ts";
 import { cliLimits } from "../platform/limits.ts";
+import { CommandFailure } from "./command.ts";
 
 /** Where a command reads and writes. Answers go to standard output, everything else to the other. */
 export interface Terminal {
@@ -31,6 +32,9 @@ export function createTerminal(): Terminal {
   };
 }
 
+/** Ctrl-C, which a raw terminal hands to us. */
+const INTERRUPT = "\u0003";
+
 const writeLine = (line: string) => void process.stderr.write(`${line}\n`);
 const writeOver = (line: string, isLast: boolean) =>
   void process.stderr.write(`\r\u001b[2K${line}${isLast ? "\n" : ""}`);
@@ -41,35 +45,39 @@ async function readInput(): Promise<string> {
   for await (const piece of process.stdin) {
     pieces.push(piece as Buffer);
     bytes += (piece as Buffer).length;
-    if (bytes > cliLimits.inputMaxBytes) throw new Error("standard input is too long");
+    if (bytes > cliLimits.inputMaxBytes) throw new CommandFailure("standard input is too long");
   }
   return Buffer.concat(pieces)
     .toString("utf8")
     .replace(/\r?\n$/, "");
 }
 
-async function readSecret(question: string): Promise<string | undefined> {
+function readSecret(question: string): Promise<string | undefined> {
   const { stdin, stderr } = process;
-  if (!stdin.isTTY) return undefined;
+  if (!stdin.isTTY) return Promise.resolve(undefined);
   stderr.write(question);
   stdin.setRawMode(true);
-  stdin.setEncoding("utf8");
-  try {
+  return new Promise((resolve, reject) => {
     let text = "";
-    for await (const typed of stdin) {
-      for (const character of typed as string) {
-        if (character === "\r" || character === "\n") return text;
-        if (character === "\u0003") throw new Error("interrupted");
-        if (character === "\u007f" || character === "\b") text = text.slice(0, -1);
+    const end = (finish: () => void) => {
+      stdin.off("data", take);
+      stdin.setRawMode(false);
+      stdin.pause();
+      stderr.write("\n");
+      finish();
+    };
+    const take = (typed: Buffer) => {
+      for (const character of typed.toString("utf8")) {
+        if (character === "\r" || character === "\n") return end(() => resolve(text));
+        if (character === INTERRUPT) return end(() => reject(new CommandFailure("interrupted")));
+        if (character === "\u007f" || character === "\b") text = [...text].slice(0, -1).join("");
         else text += character;
       }
-    }
-    return text;
-  } finally {
-    stdin.setRawMode(false);
-    stdin.pause();
-    stderr.write("\n");
-  }
+    };
+    stdin.on("data", take);
+    // A second question finds it paused.
+    stdin.resume();
+  });
 }
 
 /** A bar that is drawn over itself, a few times a second. */

@@ -1,0 +1,98 @@
+import { importProducts, seedProducts } from "../contexts/products-catalog/index.ts";
+import { cliLimits } from "../platform/limits.ts";
+import { defineCommand, EXIT, UsageError } from "./command.ts";
+import { withWorkspace } from "./open-database.ts";
+
+const FORMATS = ["taco", "csv", "jsonl"] as const;
+type Format = (typeof FORMATS)[number];
+
+export const importCommands = [
+  defineCommand({
+    name: "import products",
+    summary: "Reads products into the catalogue. Doing it again changes nothing.",
+    positionals: ["PATH"],
+    options: {
+      format: {
+        type: "string",
+        value: "FORMAT",
+        description: "taco (a folder of five tables), csv or jsonl (a file); required",
+      },
+      map: {
+        type: "string",
+        value: "FILE",
+        description: "csv only, required: which column is what, as JSON",
+      },
+      json: { type: "boolean", description: "The counts as JSON" },
+    },
+    notes: [
+      "A bad row is named with its line and its reason on standard error and skipped.",
+      "Killed half-way, nothing that was counted is lost: start it again.",
+    ],
+    async run({ values, positionals, terminal }) {
+      const format = readFormat(values.format);
+      if (format === "csv" && values.map === undefined) throw new UsageError("--map is missing");
+      if (format !== "csv" && values.map !== undefined) {
+        throw new UsageError("--map goes with --format csv only");
+      }
+      return await withWorkspace(terminal, async ({ database, log }) => {
+        const progress = terminal.progress("products");
+        const outcome = await importProducts({
+          database,
+          format,
+          path: positionals[0]!,
+          ...(values.map === undefined ? {} : { mapPath: values.map }),
+          onProgress: progress.update,
+          log,
+        }).finally(progress.end);
+        for (const { line, reason } of outcome.rejected) terminal.err(`line ${line}: ${reason}`);
+        const { inserted, updated, unchanged } = outcome;
+        const counts = { inserted, updated, unchanged, rejected: outcome.rejected.length };
+        terminal.out(
+          values.json === true
+            ? JSON.stringify(counts)
+            : Object.entries(counts)
+                .map(([name, count]) => `${count} ${name}`)
+                .join(", "),
+        );
+        return EXIT.ok;
+      });
+    },
+  }),
+];
+
+function readFormat(text: string | undefined): Format {
+  const format = FORMATS.find((known) => known === text);
+  if (format === undefined) throw new UsageError(`--format must be one of ${FORMATS.join(", ")}`);
+  return format;
+}
+
+export const seedCommands = [
+  defineCommand({
+    name: "seed",
+    summary: "Fills the catalogue with made-up products of distinct names. Adds what is missing.",
+    positionals: [],
+    options: {
+      products: {
+        type: "string",
+        value: "COUNT",
+        description: "How many there are to be; required",
+      },
+    },
+    async run({ values, terminal }) {
+      const count = readCount(values.products);
+      return await withWorkspace(terminal, async ({ database }) => {
+        const added = await seedProducts(database, count);
+        terminal.out(`${added} added`);
+        return EXIT.ok;
+      });
+    },
+  }),
+];
+
+function readCount(text: string | undefined): number {
+  const count = /^[1-9]\d{0,8}$/.test(text ?? "") ? Number(text) : NaN;
+  if (!(count <= cliLimits.seedMaxCount)) {
+    throw new UsageError(`--products must be a number from 1 to ${cliLimits.seedMaxCount}`);
+  }
+  return count;
+}
