@@ -269,7 +269,10 @@ function admitted(
 ): Outcome | Promise<Outcome> {
   const { raw } = exchange;
   if (raw.contentLength > target.bodyBytesMax) return TOO_LARGE;
-  if (target.readBody !== undefined && !isJsonType(raw.fields.contentType)) return WRONG_TYPE;
+  const mayBeBare = raw.contentLength === 0 && target.route.bodyOptional === true;
+  if (target.readBody !== undefined && !mayBeBare && !isJsonType(raw.fields.contentType)) {
+    return WRONG_TYPE;
+  }
   exchange.params = target.readParams(values);
   exchange.query = target.readQuery(raw.query);
   if (pending !== undefined) {
@@ -280,7 +283,7 @@ function admitted(
       return handle(exchange, target);
     });
   }
-  if (target.readBody !== undefined) {
+  if (target.readBody !== undefined && !mayBeBare) {
     throw httpErrors.failure("malformed_request", { detail: "The request has no body" });
   }
   return handle(exchange, target);

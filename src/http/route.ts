@@ -60,6 +60,8 @@ export interface RouteDefinition<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** The request may come without a body; `request.body` is undefined then. */
+  readonly bodyOptional?: boolean;
   /** Example of a good body, shown in the docs. */
   readonly bodyExample?: unknown;
   readonly responses: Readonly<Record<number, ResponseDoc>>;

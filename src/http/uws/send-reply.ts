@@ -11,16 +11,16 @@ export function writeWire(response: HttpResponse, wire: Wire, closeAfter: boolea
   if (wire.status !== 200) response.writeStatus(statusLine(wire.status));
   response.writeHeader("x-request-id", `${wire.requestId}\r\n${wire.head}`);
   // RFC 9110 §8.6: no content-length with 204; §15.4.5: 304 has no body.
-  if (wire.status === 204 || wire.status === 304) {
-    response.endWithoutBody(undefined, closeAfter);
-  } else if (wire.headOnly) {
-    // Told in a field of ours: given to endWithoutBody(), the native code goes on waiting for
-    // that many bytes and never takes the answer for finished.
-    response.writeHeader("content-length", String(lengthOf(wire.body)));
-    response.endWithoutBody(undefined, closeAfter);
-  } else {
+  const isBare = wire.status === 204 || wire.status === 304;
+  if (!isBare && !wire.headOnly) {
     response.end(wire.body, closeAfter);
+    return;
   }
+  // The native code reads any argument of endWithoutBody, also undefined, as a length, and then
+  // waits for that many bytes. So the length is a field of ours, and so is the wish to close.
+  if (!isBare) response.writeHeader("content-length", String(lengthOf(wire.body)));
+  if (closeAfter) response.writeHeader("connection", "close");
+  response.endWithoutBody();
 }
 
 function lengthOf(body: string | Uint8Array): number {
