@@ -38,15 +38,15 @@ export interface AccountRequest {
 }
 
 export interface CreateOptions {
-  readonly tenantId?: string;
-  readonly emailVerified?: boolean;
+  readonly tenantId?: string | undefined;
+  readonly emailVerified?: boolean | undefined;
   /** For the audit log: an account id or `cli`. Default: the account itself. */
-  readonly actor?: string;
-  readonly requestId?: string;
-  readonly network?: string;
+  readonly actor?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly network?: string | undefined;
   /** More of the same transaction, after the account and its user are there. */
-  readonly within?: (tx: Transaction, account: Account) => Promise<void>;
-  readonly signal?: AbortSignal;
+  readonly within?: ((tx: Transaction, account: Account) => Promise<void>) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Accounts {

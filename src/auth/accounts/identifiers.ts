@@ -32,7 +32,7 @@ export function readUsername(text: string): string | undefined {
 /** A person's name as shown: trimmed, NFC, without control characters. Undefined when unusable. */
 export function readName(text: string): string | undefined {
   const name = text.trim().normalize("NFC");
-  if (name === "" || [...name].length > limits.nameMaxCharacters) return undefined;
+  if (name === "" || Array.from(name).length > limits.nameMaxCharacters) return undefined;
   return /[\p{Cc}\p{Cs}]/u.test(name) ? undefined : name;
 }
 

@@ -153,15 +153,24 @@ export async function recordLogin(tx: Transaction, id: string): Promise<Account 
   return rows[0] === undefined ? undefined : toAccount(rows[0]);
 }
 
-/** Another hash of the same password; nothing happens when the password was changed meanwhile. */
-export async function replaceHash(
+/**
+ * True if the credential still is what the password was checked against, and keeps it so until the
+ * end of the transaction: a password change waits, and then finds the session to end. With
+ * `replacement` the hash is made anew in passing.
+ */
+export async function holdCredential(
   tx: Transaction,
   id: string,
-  { from, to }: { readonly from: string; readonly to: string },
-): Promise<void> {
-  await tx.query(sql`
-    UPDATE auth.credentials SET password_hash = ${to}
-     WHERE account_id = ${id} AND password_hash = ${from}`);
+  passwordHash: string,
+  replacement?: string,
+): Promise<boolean> {
+  const found = sql`account_id = ${id} AND password_hash = ${passwordHash}`;
+  const { rowCount } = await tx.query(
+    replacement === undefined
+      ? sql`SELECT FROM auth.credentials WHERE ${found} FOR SHARE`
+      : sql`UPDATE auth.credentials SET password_hash = ${replacement} WHERE ${found}`,
+  );
+  return rowCount === 1;
 }
 
 export interface ProfileChange {

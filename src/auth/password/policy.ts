@@ -28,7 +28,7 @@ export function passwordFaults(
   { passwordProfile, passwordHash }: PasswordSettings,
 ): FieldFault[] {
   const text = normalisePassword(password);
-  const length = [...text].length;
+  const length = Array.from(text).length;
   const min = MIN_CODE_POINTS[passwordProfile];
   const faults: FieldFault[] = [];
   const add = (code: string, message: string) =>
@@ -77,6 +77,6 @@ function restsOnIdentifier(text: string, identifiers: readonly string[]): boolea
     .some(
       (identifier) =>
         folded.includes(identifier) &&
-        [...folded.replaceAll(identifier, "")].length < limits.standardMinCodePoints,
+        Array.from(folded.replaceAll(identifier, "")).length < limits.standardMinCodePoints,
     );
 }

@@ -15,7 +15,7 @@ export async function passwordStrength(
 ): Promise<number> {
   const { strengthMaxCharacters: max } = limits;
   guesser ??= loadGuesser();
-  const text = [...normalisePassword(password)].slice(0, max).join("");
+  const text = Array.from(normalisePassword(password)).slice(0, max).join("");
   const words = identifiers.flatMap((identifier) => identifier.slice(0, max).split(/[@.\s_-]+/));
   return (await guesser).check(text, [...identifiers, ...words]).score;
 }

@@ -55,9 +55,13 @@ export async function returnUnits(asker: Asker, budgets: readonly Budget[]): Pro
      WHERE b.key = given.key`);
 }
 
-/** Makes a budget whole again. */
-export async function refillBudget(asker: Asker, key: string): Promise<void> {
-  await asker.query(sql`DELETE FROM auth.throttle_budgets WHERE key = ${key}`);
+/** Makes one budget whole again and gives one unit back to another, in one statement. */
+export async function refillAndReturn(asker: Asker, full: string, partly: Budget): Promise<void> {
+  await asker.query(sql`
+    WITH refilled AS (DELETE FROM auth.throttle_budgets WHERE key = ${full})
+    UPDATE auth.throttle_budgets
+       SET arrival = arrival - ${unitMicroseconds(partly)} * interval '1 microsecond'
+     WHERE key = ${partly.key}`);
 }
 
 /** Removes a batch of budgets that are whole again; returns how many went. */

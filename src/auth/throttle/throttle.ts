@@ -6,7 +6,13 @@ import type { Counter, Metrics } from "../../platform/metrics.ts";
 import type { Database } from "../../platform/postgres.ts";
 import type { Identifier } from "../accounts/identifiers.ts";
 import { networkOf } from "./network.ts";
-import { refillBudget, returnUnits, takeBudgets, type Budget, type BudgetSize } from "./store.ts";
+import {
+  refillAndReturn,
+  returnUnits,
+  takeBudgets,
+  type Budget,
+  type BudgetSize,
+} from "./store.ts";
 
 export interface ThrottleSizes {
   readonly loginIdentifier: BudgetSize;
@@ -73,10 +79,7 @@ export function createThrottle(
 
 function attempt(database: Pick<Database, "query">, network: Budget, person: Budget): LoginAttempt {
   return {
-    async succeeded() {
-      await refillBudget(database, person.key);
-      await returnUnits(database, [network]);
-    },
+    succeeded: () => refillAndReturn(database, person.key, network),
     notTried: () => returnUnits(database, [network, person]),
   };
 }

@@ -1,0 +1,55 @@
+import type { Route } from "../http/route.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Config } from "../platform/config.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import type { Database } from "../platform/postgres.ts";
+import { createAccounts } from "./accounts/accounts.ts";
+import { createRegister } from "./accounts/register.ts";
+import type { Authenticate, Invalidate, ProvisionUser, WaitForCluster } from "./index.ts";
+import type { KeyRing } from "./keys/key-ring.ts";
+import type { Passwords } from "./password/password-port.ts";
+import { createLoginRoutes } from "./routes-login.ts";
+import { createProfileRoutes } from "./routes-profile.ts";
+import { createSessionRoutes } from "./routes-sessions.ts";
+import { createTokenRoutes } from "./routes-tokens.ts";
+import { createLogin } from "./session/login.ts";
+import { createEndOwnSessions } from "./session/logout.ts";
+import { createRefresh } from "./session/refresh.ts";
+import { createThrottle, type ThrottleSizes } from "./throttle/throttle.ts";
+
+export interface AuthRoutesOptions {
+  readonly database: Database;
+  readonly passwords: Passwords;
+  readonly keyRing: KeyRing;
+  readonly invalidate: Invalidate;
+  readonly waitForCluster: WaitForCluster;
+  readonly authenticate: Authenticate;
+  readonly provisionUser: ProvisionUser;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  /** Other budgets, for tests. */
+  readonly budgets?: ThrottleSizes;
+}
+
+/** The routes under `/auth` and `/users/me`. */
+export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
+  const { database, invalidate, metrics, config, authenticate, waitForCluster } = options;
+  const throttle = createThrottle(database, metrics, options.budgets);
+  const deps = { ...options, throttle };
+  const ownIssuer = config.publicUrl;
+  return [
+    ...createLoginRoutes({
+      register: createRegister({ ...deps, accounts: createAccounts(options) }),
+      login: createLogin(deps),
+      refresh: createRefresh(deps),
+    }),
+    ...createSessionRoutes({
+      database,
+      waitForCluster,
+      endOwnSessions: createEndOwnSessions({ database, invalidate, throttle, metrics, ownIssuer }),
+    }),
+    ...createTokenRoutes({ authenticate }),
+    ...createProfileRoutes({ database, invalidate, config }),
+  ];
+}

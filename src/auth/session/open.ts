@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import type { Clock } from "../../platform/clock.ts";
+import type { Config } from "../../platform/config.ts";
+import { platformErrors } from "../../platform/errors.ts";
+import { newId } from "../../platform/ids.ts";
+import { sessionLimits as limits } from "../../platform/limits.ts";
+import type { Transaction } from "../../platform/postgres.ts";
+import type { Account } from "../accounts/store.ts";
+import type { Invalidate } from "../index.ts";
+import type { KeyRing, RefreshKey } from "../keys/key-ring.ts";
+import { coarseNetworkOf } from "../throttle/network.ts";
+import { describeDevice, deviceDigestOf, type DeviceInfo } from "./device.ts";
+import { endSessions, insertSession, listSessions, type Session } from "./store.ts";
+
+export type SessionSettings = Pick<
+  Config,
+  | "refreshTokenSeconds"
+  | "rememberMeSeconds"
+  | "sessionAbsoluteSeconds"
+  | "sessionsPerAccount"
+  | "sessionLimit"
+>;
+
+/** Where a request comes from. */
+export interface Caller {
+  readonly address: string;
+  readonly userAgent: string;
+  readonly requestId: string;
+}
+
+export interface SessionRequest {
+  readonly caller: Caller;
+  readonly device: DeviceInfo | undefined;
+  readonly rememberMe: boolean;
+  /** Authentication methods (RFC 8176). */
+  readonly amr: readonly string[];
+}
+
+/** A session and what its refresh tokens are made of. */
+export interface OpenedSession {
+  readonly session: Session;
+  readonly refreshSecret: Buffer;
+  readonly refreshKey: RefreshKey;
+}
+
+export interface OpenOptions {
+  readonly keyRing: Pick<KeyRing, "refreshKey">;
+  readonly config: SessionSettings;
+  readonly clock: Clock;
+}
+
+/** Opens a session of an account, in the caller's transaction. */
+export async function openSession(
+  tx: Transaction,
+  { keyRing, config, clock }: OpenOptions,
+  account: Pick<Account, "id" | "tenantId">,
+  { caller, device, rememberMe, amr }: SessionRequest,
+): Promise<OpenedSession> {
+  const refreshKey = keyRing.refreshKey();
+  const refreshSecret = randomBytes(limits.refreshSecretBytes);
+  const factor = rememberMe ? limits.rememberMeAbsoluteFactor : 1;
+  const session = await insertSession(tx, {
+    id: newId(clock),
+    accountId: account.id,
+    tenantId: account.tenantId,
+    refreshKid: refreshKey.kid,
+    refreshSecret,
+    deviceDigest: deviceDigestOf(device),
+    device: describeDevice(device, caller.userAgent),
+    network: coarseNetworkOf(caller.address),
+    amr,
+    idleSeconds: rememberMe ? config.rememberMeSeconds : config.refreshTokenSeconds,
+    absoluteSeconds: config.sessionAbsoluteSeconds * factor,
+  });
+  return { session, refreshSecret, refreshKey };
+}
+
+/**
+ * Makes room for one more session. The caller holds the account's row, so that two logins do not
+ * both find the last place. `evict` ends those not used for longest and returns them; `refuse`
+ * throws `conflict` (409).
+ */
+export async function makeRoom(
+  tx: Transaction,
+  { config, invalidate }: { readonly config: SessionSettings; readonly invalidate: Invalidate },
+  accountId: string,
+): Promise<string[]> {
+  const live = await listSessions(tx, accountId);
+  const surplus = live.slice(config.sessionsPerAccount - 1);
+  if (surplus.length === 0) return [];
+  if (config.sessionLimit === "refuse") {
+    throw platformErrors.failure("conflict", {
+      detail: "The account has as many sessions as it may have; end one of them first",
+    });
+  }
+  const evicted: string[] = [];
+  for (const { id } of surplus) {
+    evicted.push(...(await endSessions(tx, { accountId, sessionId: id }, "evicted")));
+  }
+  invalidate(
+    tx,
+    evicted.map((id) => ({ kind: "session" as const, id })),
+  );
+  return evicted;
+}

@@ -1,0 +1,60 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Config } from "../../platform/config.ts";
+import { newId } from "../../platform/ids.ts";
+import type { Account } from "../accounts/store.ts";
+import type { KeyRing, RefreshKey } from "../keys/key-ring.ts";
+import { issueAccessToken } from "../token/issue.ts";
+import { deviceIdOf } from "./device.ts";
+import { makeRefreshToken } from "./refresh-token.ts";
+import type { Session } from "./store.ts";
+
+export interface TokenOptions {
+  readonly keyRing: Pick<KeyRing, "signingKey">;
+  readonly config: Pick<Config, "publicUrl" | "jwtAudience" | "accessTokenSeconds">;
+  readonly clock: Clock;
+}
+
+/** What a caller gets at a login and at each refresh. Durations in seconds. */
+export interface TokenPair {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresIn: number;
+  readonly refreshExpiresIn: number;
+}
+
+/** The client of logins with a password; OAuth clients will have ids of their own. */
+const FIRST_PARTY_CLIENT_ID = "brigade";
+
+/** Signs an access token of the session and derives the refresh token of its present counter. */
+export async function issueTokens(
+  { keyRing, config, clock }: TokenOptions,
+  account: Pick<Account, "id" | "tenantId">,
+  session: Session,
+  refresh: { readonly secret: Buffer; readonly key: RefreshKey },
+): Promise<TokenPair> {
+  // A token that outlives its session would be refused all the same; this way its holder knows.
+  const expiresIn = Math.max(1, Math.min(config.accessTokenSeconds, session.secondsLeft));
+  const issuedAt = clock.nowSeconds();
+  const did = deviceIdOf(session.deviceDigest);
+  const accessToken = await issueAccessToken(keyRing.signingKey(), {
+    iss: config.publicUrl,
+    sub: account.id,
+    aud: config.jwtAudience,
+    iat: issuedAt,
+    exp: issuedAt + expiresIn,
+    jti: newId(clock),
+    sid: session.id,
+    tid: account.tenantId,
+    ...(did === undefined ? {} : { did }),
+    client_id: FIRST_PARTY_CLIENT_ID,
+    amr: session.amr,
+    auth_time: Math.floor(session.createdAt.getTime() / 1000),
+  });
+  const { id, counter } = session;
+  return {
+    accessToken,
+    refreshToken: makeRefreshToken(id, counter, refresh.secret, refresh.key),
+    expiresIn,
+    refreshExpiresIn: session.secondsLeft,
+  };
+}
