@@ -117,6 +117,7 @@ export const controlLimits = Object.freeze({
   crashWindowMs: 60_000,
   adminRequestMs: 5_000,
   adminBodyBytesMax: 64 * 1024,
+  claimsSweepMs: 60_000,
   /** Questions of main to a thread. */
   threadQuestionMs: 2_000,
 });
