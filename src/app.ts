@@ -1,3 +1,4 @@
+import { Check } from "typebox/value";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
 import type { Generations } from "./auth/cache/generations.ts";
@@ -9,6 +10,8 @@ import type { KeyRing } from "./auth/keys/key-ring.ts";
 import type { Passwords } from "./auth/password/password-port.ts";
 import { createIsTokenRevoked } from "./auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "./auth/routes.ts";
+import { verifyBody } from "./auth/routes-schemas.ts";
+import { introspect } from "./auth/session/introspect.ts";
 import { createLoadSession } from "./auth/session/store.ts";
 import type { VerifySignature } from "./auth/verify-pool.ts";
 import { createIam } from "./contexts/iam/index.ts";
@@ -54,6 +57,8 @@ export interface App {
   readonly pipeline: Pipeline;
   readonly routes: readonly Route[];
   readonly authenticate: Authenticate;
+  /** `POST /auth/verify` for the admin port: no caller is asked for. */
+  describeToken(body: unknown): Promise<{ status: number; body: unknown }>;
 }
 
 /**
@@ -75,7 +80,6 @@ export function createApp(ports: AppPorts): App {
       ...ports,
       authenticate,
       provisionUser: iam.provisionUser,
-      loadRoles: iam.loadRoles,
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
     ...createProductsCatalog({ database, clock, log }).routes,
@@ -95,8 +99,20 @@ export function createApp(ports: AppPorts): App {
     cached: cachedPrincipal(ports),
     ...rateLimits(ports),
   });
-  return { pipeline, routes, authenticate };
+  return {
+    pipeline,
+    routes,
+    authenticate,
+    async describeToken(body) {
+      if (!Check(verifyBody, body))
+        return { status: 422, body: { error_code: "validation_failed" } };
+      const { token, required_permissions: required = [] } = body;
+      return { status: 200, body: await introspect(authenticate, token, required, LOOPBACK) };
+    },
+  };
 }
+
+const LOOPBACK = "127.0.0.1";
 
 /** The principal of a token by memory alone: whom to charge before anything is done. */
 function cachedPrincipal({ cache, lease, issuers, clock }: AppPorts) {

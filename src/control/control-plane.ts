@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import { createGenerations } from "../auth/cache/generations.ts";
 import { createLease } from "../auth/cache/lease.ts";
-import { createClaimsTable } from "../auth/cache/claims-table.ts";
+import { createTableUpkeep } from "../auth/cache/table-upkeep.ts";
 import { ensureKeys } from "../auth/keys/store.ts";
 import { createPasswordPool, handlePasswordRequest } from "../auth/password/pool.ts";
 import { createBus } from "../auth/revocation/bus.ts";
@@ -10,6 +10,7 @@ import { systemClock } from "../platform/clock.ts";
 import { databaseShares, type Config } from "../platform/config.ts";
 import { newId } from "../platform/ids.ts";
 import { killHard, type Lifecycle } from "../platform/lifecycle.ts";
+import { controlLimits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
 import type { MetricLayout } from "../platform/metrics.ts";
 import { migrate } from "../platform/migrate.ts";
@@ -24,7 +25,6 @@ import {
 import { openAdmin } from "./admin.ts";
 import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
 import { fillEmptyDatabase } from "./first-start.ts";
-import type { HttpThread } from "./http-thread.ts";
 import { startJobs } from "./jobs.ts";
 import { createMetricsBoard, type MetricsBoard } from "./metrics-board.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
@@ -105,6 +105,9 @@ function openSupervisor(parts: SupervisorParts): Supervisor {
   const { config, shared, board, log, lifecycle } = parts;
   const passwords = createPasswordPool({ config, metrics: board.main, log });
   lifecycle.own("password pool", () => passwords.close());
+  const claimsTable = createTableUpkeep({ shared, clock: systemClock, metrics: board.main });
+  const sweep = setInterval(() => claimsTable.sweep(), controlLimits.claimsSweepMs);
+  lifecycle.own("claims sweep", () => clearInterval(sweep));
   return createSupervisor({
     log,
     threads: config.httpThreads,
@@ -119,7 +122,10 @@ function openSupervisor(parts: SupervisorParts): Supervisor {
       thread.port.serve("password", handlePasswordRequest(passwords));
       thread.port.on("metrics", (layout: MetricLayout) => board.describe(thread.slot, layout));
     },
-    release: (thread) => releaseThread(shared, thread),
+    release(thread) {
+      claimsTable.freeOwnedBy(thread.spawn);
+      connections(shared, thread.slot).reset();
+    },
     giveUp(reason) {
       log.fatal({ reason }, "the process ends; its manager starts it again");
       killHard();
@@ -142,15 +148,6 @@ function startWatch(
     },
   );
   lifecycle.own("heartbeat", () => watch.stop());
-}
-
-function releaseThread(shared: SharedMemory, thread: HttpThread): void {
-  const { claims } = shared;
-  if (claims !== undefined) {
-    const table = { shared: { ...shared, claims }, generations: createGenerations(shared) };
-    createClaimsTable({ ...table, owner: 0 }).freeOwnedBy(thread.spawn);
-  }
-  connections(shared, thread.slot).reset();
 }
 
 function openMainDatabase(

@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly databaseUrl?: string;
   /** Run `dist/` instead of the sources (must be built). */
   readonly built?: boolean;
+  /** Files of `test/support/` that every thread of the server loads first. */
+  readonly preload?: readonly string[];
 }
 
 export interface TestServer {
@@ -65,7 +67,11 @@ export async function spawnServer(options: StartOptions = {}): Promise<TestServe
     options.built === true
       ? ["--enable-source-maps", "dist/src/main.js"]
       : ["src/launch.mjs", "--source"];
-  const child = spawn(process.execPath, words, {
+  const preload = (options.preload ?? []).flatMap((name) => [
+    "--import",
+    new URL(name, import.meta.url).href,
+  ]);
+  const child = spawn(process.execPath, [...preload, ...words], {
     cwd: ROOT,
     env: env as NodeJS.ProcessEnv,
     stdio: ["ignore", "pipe", "pipe", "ipc"],

@@ -1,0 +1,128 @@
+import { createPrivateKey } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { createLocalIssuer } from "../src/auth/issuers/local.ts";
+import { generateSigningKeyPair } from "../src/auth/keys/key-pair.ts";
+import { toVerificationKey } from "../src/auth/keys/material.ts";
+import { validateClaims } from "../src/auth/token/claims.ts";
+import { issueAccessToken } from "../src/auth/token/issue.ts";
+import { parseToken } from "../src/auth/token/parse.ts";
+import { createVerifyPool, verifyInline, type VerifySignature } from "../src/auth/verify-pool.ts";
+import { systemClock } from "../src/platform/clock.ts";
+import { newId } from "../src/platform/ids.ts";
+import { createMetrics } from "../src/platform/metrics.ts";
+import { silentLog } from "../test/support/log.ts";
+import { median } from "./support/statistics.ts";
+import type { Row } from "./support/table.ts";
+
+const ISSUER = "http://bench.example";
+const TOKENS = 20_000;
+const CONCURRENT = 256;
+const ROUNDS = 5;
+
+/**
+ * N4: RS256 tokens never seen before, from text to validated claims, in one thread: with the
+ * signature checked there and then, and with micro-batches to the verify pool.
+ */
+export async function run(): Promise<Row[]> {
+  const { tokens, admit } = await prepare();
+  const metrics = createMetrics();
+  const pool = createVerifyPool({ threads: 1, clock: systemClock, metrics, log: silentLog });
+  await pool.start();
+  const inlineRates: number[] = [];
+  const pooledRates: number[] = [];
+  const loopMicroseconds: number[] = [];
+  try {
+    for (let round = -1; round < ROUNDS; round++) {
+      const inline = await drive(tokens, (token) => admit(token, verifyInline));
+      const pooled = await drive(tokens, (token) => admit(token, pool.verify));
+      if (round < 0) continue; // The first round warms up.
+      inlineRates.push(inline.perSecond);
+      pooledRates.push(pooled.perSecond);
+      loopMicroseconds.push(pooled.loopMicroseconds);
+    }
+  } finally {
+    await pool.close();
+  }
+  const ratio = median(pooledRates) / median(inlineRates);
+  const loop = median(loopMicroseconds);
+  return [
+    {
+      id: "N4",
+      what: "cold RS256 tokens: pool : inline",
+      target: ">= 1.2 x",
+      measured: `${ratio.toFixed(2)} x (${(median(pooledRates) / 1000).toFixed(1)}k/s : ${(median(inlineRates) / 1000).toFixed(1)}k/s)`,
+      holds: ratio >= 1.2,
+    },
+    {
+      id: "N4",
+      what: "cold RS256 tokens: event-loop time of one",
+      target: "<= 8 us",
+      measured: `${loop.toFixed(1)} us`,
+      holds: loop <= 8,
+    },
+  ];
+}
+
+async function prepare() {
+  const pair = await generateSigningKeyPair("RS256");
+  const keyObject = createPrivateKey({
+    key: Buffer.from(pair.privateKey),
+    format: "der",
+    type: "pkcs8",
+  });
+  const key = toVerificationKey(pair.publicJwk);
+  const issuer = createLocalIssuer(
+    { publicUrl: ISSUER, jwtAudience: ISSUER, staleSeconds: 4.5 },
+    { verificationKey: (kid) => (kid === pair.kid ? key : undefined) },
+  );
+  const now = systemClock.nowSeconds();
+  const tokens: string[] = [];
+  for (let i = 0; i < TOKENS; i++) {
+    const claims = {
+      iss: ISSUER,
+      sub: newId(),
+      aud: ISSUER,
+      iat: now,
+      exp: now + 1800,
+      jti: newId(),
+      sid: newId(),
+      tid: newId(),
+      client_id: "brigade",
+      amr: ["pwd"],
+      auth_time: now,
+    };
+    tokens.push(await issueAccessToken({ kid: pair.kid, alg: "RS256", keyObject }, claims));
+  }
+  async function admit(token: string, verify: VerifySignature): Promise<void> {
+    const parsed = parseToken(token);
+    if ("fault" in parsed) throw new Error(parsed.fault);
+    const { kid, alg } = parsed.header;
+    const verificationKey = issuer.keyFor(kid, alg)!;
+    const { signingInput, signature } = parsed;
+    const verified = verify({ key: verificationKey, signingInput, signature });
+    if (!(typeof verified === "boolean" ? verified : await verified)) throw new Error("refused");
+    const outcome = validateClaims(parsed, issuer.rules, now);
+    if ("fault" in outcome) throw new Error(outcome.fault);
+  }
+  return { tokens, admit };
+}
+
+async function drive(tokens: readonly string[], admit: (token: string) => Promise<void>) {
+  const before = performance.eventLoopUtilization();
+  const begun = performance.now();
+  let next = 0;
+  const client = async () => {
+    while (next < tokens.length) {
+      await admit(tokens[next++]!);
+      // As requests do, the next token comes in a later turn of the loop.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENT }, client));
+  const seconds = (performance.now() - begun) / 1000;
+  const { active } = performance.eventLoopUtilization(before);
+  return {
+    perSecond: tokens.length / seconds,
+    loopMicroseconds: (active * 1000) / tokens.length,
+  };
+}

@@ -1,0 +1,76 @@
+import { quantile } from "./support/statistics.ts";
+import type { Row } from "./support/table.ts";
+import { startBenchServer } from "./support/server.ts";
+import { Pool } from "undici";
+import { seedProducts } from "../src/contexts/products-catalog/index.ts";
+import { withDatabase } from "../test/support/database.ts";
+
+const PRODUCTS = Number(process.env["BENCH_PRODUCTS"] ?? 100_000);
+const CONCURRENT = 20;
+const REQUESTS = 2_000;
+const NAMES = [
+  "arroz integral",
+  "feijao preto cozido",
+  "peito de frango",
+  "leite desnatado",
+  "queijo branco",
+  "banana prata",
+  "pao frances",
+  "tomate",
+  "azeite de oliva",
+  "carne moida refogada",
+  "iogurte natural",
+  "suco de laranja",
+];
+
+/** N6: similar names over HTTP on a large catalogue. */
+export async function run(): Promise<Row[]> {
+  const database = await withDatabase();
+  const seconds = await seed(database.database);
+  const server = await startBenchServer({
+    databaseUrl: database.url,
+    env: { NODE_ENV: "test" },
+  });
+  const pool = new Pool(server.url, { connections: CONCURRENT, pipelining: 1 });
+  const latenciesMs: number[] = [];
+  try {
+    let next = 0;
+    const client = async () => {
+      while (next < REQUESTS) {
+        const name = NAMES[next++ % NAMES.length]!;
+        const begun = performance.now();
+        const answer = await pool.request({
+          method: "GET",
+          path: `/v1/products/search/similar-names?name=${encodeURIComponent(name)}`,
+          headers: { authorization: `Bearer ${server.accessToken}` },
+        });
+        const body = (await answer.body.json()) as { data: unknown[] };
+        if (answer.statusCode !== 200 || body.data.length === 0) {
+          throw new Error(`${name}: ${answer.statusCode}`);
+        }
+        latenciesMs.push(performance.now() - begun);
+      }
+    };
+    await Promise.all(Array.from({ length: CONCURRENT }, client));
+  } finally {
+    await pool.close();
+    await server.stop();
+    await database.drop();
+  }
+  const p99 = quantile(latenciesMs, 0.99);
+  return [
+    {
+      id: "N6",
+      what: `similar names, ${PRODUCTS} products (seeded in ${seconds.toFixed(1)} s), ${CONCURRENT} concurrent`,
+      target: "p99 < 100 ms",
+      measured: `p50 ${quantile(latenciesMs, 0.5).toFixed(1)}, p99 ${p99.toFixed(1)} ms`,
+      holds: p99 < 100,
+    },
+  ];
+}
+
+async function seed(database: Parameters<typeof seedProducts>[0]): Promise<number> {
+  const begun = performance.now();
+  await seedProducts(database, PRODUCTS);
+  return (performance.now() - begun) / 1000;
+}

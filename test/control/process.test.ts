@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { withDatabase, type TestDatabase } from "../support/database.ts";
+import { freePort, spawnServer, startServer, type TestServer } from "../support/server.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const EXIT_CONFIGURATION = 78;
+
+let database: TestDatabase;
+before(async () => {
+  database = await withDatabase();
+});
+after(() => database.drop());
+
+const start = (env: Record<string, string> = {}, preload: string[] = []) =>
+  startServer({ databaseUrl: database.url, env, preload });
+
+async function statusOf(url: string): Promise<number> {
+  const response = await fetch(url);
+  await response.arrayBuffer();
+  return response.status;
+}
+
+/** Polls until `ask` is true; a test that waits forever is ended by the runner. */
+async function until(what: string, ask: () => Promise<boolean> | boolean): Promise<void> {
+  for (let i = 0; i < 600; i++) {
+    if (await ask()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.fail(`it never happened: ${what}`);
+}
+
+test("a server says ready when it serves, and SIGTERM ends it with 0", async () => {
+  const server = await start();
+  assert.equal(await statusOf(`${server.url}/health`), 200);
+  assert.equal(await statusOf(`${server.url}/health/ready`), 200);
+  const { code, signal } = await server.stop();
+  assert.deepEqual({ code, signal }, { code: 0, signal: null }, server.output());
+  const messages = server.logLines().map((line) => line["message"]);
+  assert.ok(messages.includes("ready") && messages.includes("drained"), messages.join());
+});
+
+test("a request that is being answered when the drain begins gets its answer", async () => {
+  const server = await start({ PASSWORD_THREADS: "1" });
+  const answers = Array.from({ length: 8 }, (_, i) =>
+    fetch(`${server.url}/auth/register`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({
+        email: `drain-${i}@example.com`,
+        password: "a long enough passphrase",
+      }),
+    }),
+  );
+  await until("the passwords are being hashed", async () => {
+    const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    return /brigade_password_waiting\S* [1-9]/.test(text);
+  });
+  const stopped = server.stop();
+  const statuses = (await Promise.all(answers)).map((answer) => answer.status);
+  assert.deepEqual(statuses, Array(8).fill(201));
+  assert.equal((await stopped).code, 0);
+});
+
+test("a port in use stops the start with one sentence", async () => {
+  const port = await freePort();
+  const other = createServer().listen(port, "127.0.0.1");
+  try {
+    const server = await spawnServer({ databaseUrl: database.url, env: { PORT: String(port) } });
+    const { code } = await server.exited;
+    assert.equal(code, 1);
+    assert.match(server.output(), new RegExp(`port ${port} is in use: stop the other program`));
+    assert.doesNotMatch(server.output(), /\n\s+at /);
+  } finally {
+    other.close();
+  }
+});
+
+test("all faults of the configuration are named at once, and no value", async () => {
+  const server = await spawnServer({
+    env: {
+      NODE_ENV: "production",
+      PUBLIC_URL: undefined,
+      DATABASE_URL: undefined,
+      KEY_ENCRYPTION_KEYS: "k:c2hvcnQ=",
+      LOG_LEVEL: "shouting",
+      BODY_BYTES_MAX: "hunter2",
+    },
+  });
+  const { code } = await server.exited;
+  const output = server.output();
+  assert.equal(code, EXIT_CONFIGURATION, output);
+  for (const name of [
+    "PUBLIC_URL",
+    "DATABASE_URL",
+    "KEY_ENCRYPTION_KEYS",
+    "LOG_LEVEL",
+    "BODY_BYTES_MAX",
+  ]) {
+    assert.match(output, new RegExp(name));
+  }
+  assert.doesNotMatch(output, /hunter2|shouting|c2hvcnQ/);
+});
+
+test("an unsupported Node is told so in one sentence", async () => {
+  for (const version of ["18.20.0", "20.18.3", "24.1.0"]) {
+    const fake = `Object.defineProperty(process.versions,"node",{value:"${version}"})`;
+    const outcome = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
+      execFile(
+        process.execPath,
+        [
+          "--import",
+          `data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions}});${fake}`,
+          "src/launch.mjs",
+        ],
+        { cwd: ROOT },
+        (error, _stdout, stderr) => resolve({ code: error?.code ?? 0, stderr }),
+      );
+    });
+    assert.equal(outcome.code, EXIT_CONFIGURATION, version);
+    assert.match(outcome.stderr, new RegExp(`^brigade needs Node\\.js .*${version}.*\\n$`));
+  }
+});
+
+test("an impatient second signal ends a drain that waits for a connection", async () => {
+  const server = await start();
+  const client = await keepOpen(server);
+  server.process.kill("SIGTERM");
+  await until("the drain began", () => server.output().includes('"draining"'));
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  server.process.kill("SIGTERM");
+  const { signal } = await server.exited;
+  assert.equal(signal, "SIGKILL");
+  client.destroy();
+});
+
+test("a thread that throws is replaced while the other one serves", async () => {
+  const server = await start({ HTTP_THREADS: "2" }, ["thread-hook.mjs"]);
+  let answered = 0;
+  for (const order of ["crash 0", "reject 1", "crash 1"]) {
+    writeFileSync(join(server.dataDir, "order"), order);
+    await until(`${order} was noticed`, () => {
+      const ended = server.logLines().filter((line) => line["message"] === "an HTTP thread ended");
+      return ended.length === ["crash 0", "reject 1", "crash 1"].indexOf(order) + 1;
+    });
+    // The other thread's listener takes new connections; one that was open at the dead is reset.
+    await until("both serve again", async () => {
+      answered += Number(await isOk(`${server.url}/health`));
+      return (await (await fetch(`${server.adminUrl}/health/ready`)).status) === 200;
+    });
+  }
+  assert.ok(answered > 0);
+  assert.equal((await server.stop()).code, 0);
+});
+
+test("a thread that falls over again and again ends the process", async () => {
+  const server = await start({}, ["thread-hook.mjs"]);
+  for (let round = 0; server.process.exitCode === null && round < 200; round++) {
+    writeFileSync(join(server.dataDir, "order"), round % 2 === 0 ? "crash 0" : "none");
+    const ended = await Promise.race([
+      server.exited,
+      new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 150)),
+    ]);
+    if (ended !== undefined) break;
+  }
+  const { code, signal } = await server.exited;
+  assert.ok(code !== 0 || signal === "SIGKILL");
+  assert.match(server.output(), /the process ends; its manager starts it again/);
+});
+
+test("a thread that hangs ends the process", async () => {
+  const server = await start({}, ["thread-hook.mjs"]);
+  writeFileSync(join(server.dataDir, "order"), "hang 0");
+  const { signal } = await server.exited;
+  assert.equal(signal, "SIGKILL");
+  assert.match(server.output(), /an HTTP thread hangs/);
+});
+
+test("a stopped process convicts nobody when it goes on", async () => {
+  const server = await start();
+  server.process.kill("SIGSTOP");
+  // More than twenty heartbeats.
+  await new Promise((resolve) => setTimeout(resolve, 11_000));
+  server.process.kill("SIGCONT");
+  await until("it serves again", () => isOk(`${server.url}/health/ready`));
+  assert.equal((await server.stop()).code, 0);
+});
+
+async function isOk(url: string): Promise<boolean> {
+  try {
+    return (await statusOf(url)) === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** A client that keeps its connection and asks nothing more. */
+async function keepOpen(server: TestServer) {
+  const { connect } = await import("node:net");
+  const socket = connect(server.port, "127.0.0.1");
+  socket.on("error", () => {});
+  await new Promise<void>((resolve) => {
+    socket.once("data", () => resolve());
+    socket.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  });
+  return socket;
+}
