@@ -18,8 +18,8 @@ export interface ChaosProxy {
   setWeather(weather: Weather): void;
   /** Added to each chunk, in both directions. */
   setLatencyMs(milliseconds: number): void;
-  /** Decides on each chunk from the server; false swallows it. */
-  setFilter(passes: (chunk: Buffer) => boolean): void;
+  /** What becomes of each chunk from the server; an empty one swallows it. */
+  setFilter(filter: (chunk: Buffer) => Buffer): void;
   readonly connectionCount: number;
   close(): Promise<void>;
 }
@@ -30,18 +30,18 @@ export async function startChaosProxy(databaseUrl: string): Promise<ChaosProxy> 
   const pairs = new Set<readonly [Socket, Socket]>();
   let weather: Weather = "fair";
   let latencyMs = 0;
-  let passes: (chunk: Buffer) => boolean = () => true;
+  let filter = (chunk: Buffer): Buffer => chunk;
 
   const server = createServer((client) => {
     if (weather === "cut" || weather === "reset") {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const upstream = createConnection(target);
     const pair = [client, upstream] as const;
     pairs.add(pair);
-    forward(client, upstream, () => true);
-    forward(upstream, client, (chunk) => passes(chunk));
+    forward(client, upstream, (chunk) => chunk);
+    forward(upstream, client, (chunk) => filter(chunk));
     const end = () => {
       pairs.delete(pair);
       // A half-open connection does not even say that it ended.
@@ -52,10 +52,12 @@ export async function startChaosProxy(databaseUrl: string): Promise<ChaosProxy> 
     for (const socket of pair) socket.on("error", () => {}).on("close", end);
   });
 
-  function forward(from: Socket, to: Socket, accepts: (chunk: Buffer) => boolean): void {
+  function forward(from: Socket, to: Socket, pass: (chunk: Buffer) => Buffer): void {
     from.on("data", (chunk) => {
       const send = () => {
-        if (weather !== "swallow" && accepts(chunk) && !to.destroyed) to.write(chunk);
+        if (weather === "swallow") return;
+        const passed = pass(chunk);
+        if (passed.length > 0 && !to.destroyed) to.write(passed);
       };
       if (latencyMs === 0) send();
       else setTimeout(send, latencyMs);
@@ -74,11 +76,10 @@ export async function startChaosProxy(databaseUrl: string): Promise<ChaosProxy> 
     setWeather(next) {
       weather = next;
       if (next === "cut") for (const pair of pairs) drop(pair, (socket) => socket.destroy());
-      if (next === "reset")
-        for (const pair of pairs) drop(pair, (socket) => socket.resetAndDestroy());
+      if (next === "reset") for (const pair of pairs) drop(pair, (socket) => reset(socket));
     },
     setLatencyMs: (milliseconds) => void (latencyMs = milliseconds),
-    setFilter: (filter) => void (passes = filter),
+    setFilter: (next) => void (filter = next),
     get connectionCount() {
       return pairs.size;
     },
@@ -100,4 +101,23 @@ function targetOf(databaseUrl: string) {
   const host = parameters.get("host") ?? authority.split(":")[0]!;
   if (host.startsWith("/")) return { path: `${host}/.s.PGSQL.${port}`, database };
   return { host, port: Number(port), database };
+}
+
+/** Only TCP knows a reset; towards a Unix socket the connection is closed. */
+function reset(socket: Socket): void {
+  if (socket.remoteAddress === undefined) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** A filter that takes the server's notifications ("A") out of what it sends. */
+export function withoutNotifications(chunk: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  let at = 0;
+  while (at + 5 <= chunk.length) {
+    const end = at + 1 + chunk.readUInt32BE(at + 1);
+    if (chunk[at] !== 0x41) kept.push(chunk.subarray(at, end));
+    at = end;
+  }
+  // Not whole messages: a chunk that was cut. It goes on as it is.
+  return at === chunk.length ? Buffer.concat(kept) : chunk;
 }

@@ -130,13 +130,12 @@ export class Admission {
 
   /** The signature verdict of a cached entry stays; what can be revoked is asked anew. */
   async #lookUpAgain(token: string, address: string, entry: CachedEntry): Promise<Verdict> {
-    const { generations, issuers } = this.#options;
-    const { claims, indexes, deadlineTicks } = entry;
-    const tenantId = issuers.find(claims.issuer)?.tenantOf(claims);
+    const { claims, indexes, captured, deadlineTicks } = entry;
+    const tenantId = this.#options.issuers.find(claims.issuer)?.tenantOf(claims);
     if (tenantId === undefined) {
       return lastingVerdict(this.#refuse(tokenInvalid("tenant"), token, address, claims));
     }
-    const captured = generations.recapture(indexes, entry.captured);
+    // Captured when it was found, or still true then: before these look-ups in either case.
     return this.#lookUp(token, address, { claims, tenantId, indexes, captured, deadlineTicks });
   }
 

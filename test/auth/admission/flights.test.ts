@@ -30,7 +30,7 @@ test("many callers of one token make one flight", async () => {
     counts.flown++;
     return flights.lead("t", () => new Promise((resolve) => (land = resolve)));
   };
-  const callers = Array.from({ length: 50 }, begin);
+  const callers = Array.from({ length: 50 }, async () => begin());
   assert.equal(flights.count(), 1);
   land({ outcome: WHO, isCurrent: () => true });
   for (const outcome of await Promise.all(callers)) assert.equal(outcome, WHO);

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { createGenerations } from "../../../src/auth/cache/generations.ts";
+import { createLease } from "../../../src/auth/cache/lease.ts";
+import { createBus } from "../../../src/auth/revocation/bus.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
+import { createMetrics } from "../../../src/platform/metrics.ts";
+import { createSharedMemory } from "../../../src/platform/shared-memory.ts";
 import { sql } from "../../../src/platform/sql.ts";
-import { capturedLog } from "../../support/log.ts";
-import { withDatabase, type TestDatabase } from "../../support/database.ts";
+import { capturedLog, silentLog } from "../../support/log.ts";
+import { withDatabase, withServer, type TestDatabase } from "../../support/database.ts";
 import {
   createCaller,
   endSession,
@@ -113,7 +119,8 @@ test("numbers are drawn in the order of the commits, whatever the transactions d
   // While others write, no reader may see a number before a lower one that comes later.
   let highest = 0;
   const known = new Set<number>();
-  const done = Promise.all(writers).then(() => true);
+  const writing = { isDone: false };
+  const done = Promise.all(writers).then(() => (writing.isDone = true));
   do {
     const rows = await db.database.query<{ number: number }>(
       sql`SELECT number FROM auth.invalidation_log ORDER BY number`,
@@ -124,7 +131,8 @@ test("numbers are drawn in the order of the commits, whatever the transactions d
       known.add(number);
     }
     highest = Math.max(highest, ...rows.rows.map((row) => row.number));
-  } while (!(await Promise.race([done, false])));
+  } while (!writing.isDone);
+  await done;
   assert.equal(new Set(seen).size, 12);
 });
 
@@ -229,12 +237,69 @@ test("more entries than a page holds are all applied before the lease is renewed
   const [first, second] = processes as [TestProcess, TestProcess];
   const caller = await createCaller(first);
   assert.equal(await second.ask(caller.token), "ok");
+  const grantedAt = new Set<number | undefined>();
+  const { grant } = second.lease;
+  second.lease.grant = (...times) => {
+    grantedAt.add(second.bus.position());
+    grant(...times);
+  };
+  const before = second.bus.position();
   const { rows } = await db.database.query<{ last: number }>(sql`
     SELECT max(auth.append_invalidation(jsonb_build_array(jsonb_build_object('kind', 'session',
       'id', CASE WHEN n = 2500 THEN ${caller.sessionId} ELSE 'x' || n END)))) AS last
     FROM generate_series(1, 2500) AS n`);
   await until(() => second.bus.position()! >= rows[0]!.last, "read to the end");
   assert.ok(second.authenticate(caller.token, "") instanceof Promise, "the last entry counted");
+  await until(() => grantedAt.has(rows[0]!.last), "granted at the end");
+  second.lease.grant = grant;
+  grantedAt.delete(before);
+  assert.deepEqual([...grantedAt], [rows[0]!.last], "and nowhere half-way");
+});
+
+test("a process registers before it trusts its cache", async () => {
+  const shared = createSharedMemory({ httpThreads: 1, authCacheSlots: 4 });
+  const lease = createLease(shared, systemClock);
+  const bus = createBus({
+    url: db.url,
+    instanceId: "00000000-0000-4000-8000-000000000001",
+    leaseMs: 4_500,
+    generations: createGenerations(shared),
+    lease,
+    clock: systemClock,
+    log: silentLog,
+    metrics: createMetrics(),
+  });
+  let started: Promise<void> | undefined;
+  await db.database.withTransaction(async (tx) => {
+    await tx.query(sql`LOCK TABLE auth.instances IN ACCESS EXCLUSIVE MODE`);
+    started = bus.start();
+    await until(() => bus.stats().readCount > 0, "the log was read");
+    assert.equal(lease.holds(), false);
+  });
+  await started;
+  assert.equal(lease.holds(), true);
+  await bus.stop();
+});
+
+test("a standby renews no lease", async () => {
+  const own = await withDatabase();
+  const one = await startProcess({ url: own.url, leaseMs: 600 });
+  try {
+    await withServer(own.url, async (client) => {
+      await client.query(`CREATE SCHEMA fake;
+        CREATE FUNCTION fake.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'`);
+      const { rows } = await client.query("SELECT current_database() AS name");
+      const name = (rows[0] as { name: string }).name;
+      await client.query(`ALTER DATABASE ${name} SET search_path = fake, pg_catalog, public`);
+      await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'brigade-bus' AND datname = current_database()`);
+    });
+    await until(() => !one.lease.holds(), "the lease runs out");
+    assert.ok(one.bus.stats().readCount > 0);
+  } finally {
+    await one.stop();
+    await own.drop();
+  }
 });
 
 test("the bus hears its own notifications on a direct connection", async () => {
