@@ -2,7 +2,7 @@ import type { TSchema } from "typebox";
 import { normaliseUuid } from "../platform/ids.ts";
 
 /** The part of a JSON Schema that decides how text becomes a value. */
-interface Shape {
+export interface Shape {
   readonly type?: string;
   readonly format?: string;
   readonly properties?: Readonly<Record<string, Shape>>;
@@ -13,6 +13,8 @@ interface Shape {
   readonly const?: unknown;
   readonly additionalProperties?: unknown;
   readonly default?: unknown;
+  readonly required?: readonly string[];
+  readonly description?: string;
 }
 
 /** Text to value. What does not fit is returned as text; the schema then refuses it. */
