@@ -47,6 +47,10 @@ export const logLimits = Object.freeze({
   /** What may wait for a slow reader of our output; more is dropped. */
   bufferMaxBytes: 16 * 1024 * 1024,
   flushEveryMs: 250,
+  /** A reader that was not ready is asked again. */
+  retryMs: 10,
+  /** How long the end of the process waits for a slow reader. */
+  finalFlushMs: 500,
   redactionDepthMax: 6,
 });
 
@@ -223,7 +227,8 @@ export const productLimits = Object.freeze({
   similarQueryCharactersMax: 200,
   importBatchRows: 1_000,
   importLineCharactersMax: 1_000_000,
-  importProblemsMax: 100,
+  /** Names of classifications that an import keeps in mind. */
+  importNamesMax: 10_000,
 });
 
 export const cliLimits = Object.freeze({

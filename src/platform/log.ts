@@ -1,13 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { createRequire } from "node:module";
 import { isatty } from "node:tty";
-import { pino, type Logger as PinoLogger } from "pino";
+import { pino, type ChildLoggerOptions, type Logger as PinoLogger } from "pino";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { logLimits } from "./limits.ts";
+import { createLogOutput, type LogOutput } from "./log-output.ts";
 import { redact, scrubLine, toLoggedError } from "./redaction.ts";
 
 export type Logger = PinoLogger;
+
+type Fields = Record<string, unknown>;
 
 /** Where lines go. Lines are whole and end in a newline. */
 export interface LogSink {
@@ -23,7 +26,7 @@ interface RequestScope {
 export const requestScope = new AsyncLocalStorage<RequestScope>();
 
 const NOTHING = Object.freeze({});
-let output: ReturnType<typeof openOutput> | undefined;
+let output: LogOutput | undefined;
 
 /**
  * A logger that writes JSON lines to file descriptor 1: `timestamp` (ISO), `level`, `message`,
@@ -36,7 +39,7 @@ export function createLogger(
   sink?: LogSink,
 ): Logger {
   const { name = "brigade", ...rest } = bindings;
-  return pino(
+  const log = pino(
     {
       level: config.logLevel,
       messageKey: "message",
@@ -52,21 +55,28 @@ export function createLogger(
       serializers: { error: toLoggedError, err: toLoggedError },
       formatters: {
         level: (level) => ({ level }),
-        bindings: (fields) => redact(fields),
         log: (fields) => redact(fields),
       },
     },
     scrubbing(sink ?? sharedOutput(config)),
   );
+  // pino asks no formatter about the bindings of a child; its children inherit this method.
+  const makeChild: (this: Logger, fields: Fields, options?: ChildLoggerOptions) => Logger =
+    log.child;
+  log.child = function child(this: Logger, fields: Fields, options?: ChildLoggerOptions) {
+    return makeChild.call(this, redact(fields), options);
+  } as unknown as Logger["child"];
+  return log;
 }
 
-/** Writes out what is buffered, synchronously. Never throws: a full disk must not end us. */
+/** Writes out what is buffered, synchronously. Never throws. */
 export function flushLog(): void {
-  try {
-    output?.flushSync();
-  } catch {
-    // Not ready or not writable: there is nowhere to say so.
-  }
+  output?.flushSync();
+}
+
+/** Lines of this thread that nobody took: a full disk, a closed pipe, a reader too slow. */
+export function droppedLogLines(): number {
+  return output?.droppedCount() ?? 0;
 }
 
 function scrubbing(sink: LogSink) {
@@ -87,18 +97,11 @@ function sharedOutput(config: Pick<Config, "environment">): LogSink {
   return { write: (line) => void lines.write(pretty(line)) };
 }
 
-function openOutput() {
-  const destination = pino.destination({
-    dest: 1,
-    sync: false,
-    minLength: logLimits.bufferMinBytes,
-    maxLength: logLimits.bufferMaxBytes,
-  });
-  // A full disk or a closed pipe: the lines are lost, the server goes on.
-  destination.on("error", () => {});
-  const timer = setInterval(() => destination.flush(() => {}), logLimits.flushEveryMs);
-  timer.unref();
-  return destination;
+function openOutput(): LogOutput {
+  const opened = createLogOutput(1);
+  // A few lines must not wait for many.
+  setInterval(opened.flush, logLimits.flushEveryMs).unref();
+  return opened;
 }
 
 let lastMs = 0;

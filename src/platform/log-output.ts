@@ -1,0 +1,97 @@
+import fs from "node:fs";
+import { systemClock } from "./clock.ts";
+import { logLimits } from "./limits.ts";
+
+/** Lines on their way to a file descriptor. Nothing here throws: a full disk must not end us. */
+export interface LogOutput {
+  write(line: string): void;
+  /** Begins to write what has gathered. */
+  flush(): void;
+  /** Writes what has gathered before it returns, unless nobody takes it. */
+  flushSync(): void;
+  /** Lines that nobody took: a full disk, a closed pipe, a reader too slow. */
+  droppedCount(): number;
+}
+
+interface Chunk {
+  readonly bytes: Buffer;
+  offset: number;
+}
+
+/**
+ * States: gathering → writing (one write at a time) → gathering. A reader that is not ready
+ * (EAGAIN) is asked again; any other error drops the chunk. Written for this and not taken from
+ * the logger's library, whose synchronous flush never returns on a full disk or a closed pipe.
+ */
+export function createLogOutput(fd: number): LogOutput {
+  let gathered = "";
+  let droppedCount = 0;
+  let isWriting = false;
+  /** Waits for the reader; no write is under way. */
+  let stalled: Chunk | undefined;
+
+  const drop = ({ bytes, offset }: Chunk) => {
+    for (let at = offset; at < bytes.length; at++) if (bytes[at] === 0x0a) droppedCount++;
+  };
+
+  function begin(): void {
+    if (isWriting || stalled !== undefined || gathered === "") return;
+    const bytes = Buffer.from(gathered);
+    gathered = "";
+    send({ bytes, offset: 0 });
+  }
+
+  function send(chunk: Chunk): void {
+    isWriting = true;
+    fs.write(fd, chunk.bytes, chunk.offset, (error, written) => {
+      isWriting = false;
+      if (error !== null) return fail(chunk, error);
+      chunk.offset += written;
+      if (chunk.offset < chunk.bytes.length) send(chunk);
+      else if (gathered.length >= logLimits.bufferMinBytes) begin();
+    });
+  }
+
+  function fail(chunk: Chunk, error: NodeJS.ErrnoException): void {
+    if (error.code !== "EAGAIN") return drop(chunk);
+    stalled = chunk;
+    setTimeout(() => {
+      // The synchronous flush may have taken it.
+      if (stalled !== chunk) return;
+      stalled = undefined;
+      send(chunk);
+    }, logLimits.retryMs).unref();
+  }
+
+  function sendSync(chunk: Chunk, endsAtMs: number): void {
+    while (chunk.offset < chunk.bytes.length) {
+      try {
+        chunk.offset += fs.writeSync(fd, chunk.bytes, chunk.offset);
+      } catch (error) {
+        const isSlow = (error as NodeJS.ErrnoException).code === "EAGAIN";
+        if (isSlow && systemClock.monotonicMs() < endsAtMs) continue;
+        return drop(chunk);
+      }
+    }
+  }
+
+  return {
+    write(line) {
+      if (gathered.length + line.length > logLimits.bufferMaxBytes) {
+        droppedCount++;
+        return;
+      }
+      gathered += line;
+      if (gathered.length >= logLimits.bufferMinBytes) begin();
+    },
+    flush: begin,
+    flushSync() {
+      const endsAtMs = systemClock.monotonicMs() + logLimits.finalFlushMs;
+      const chunks = [stalled, { bytes: Buffer.from(gathered), offset: 0 }];
+      stalled = undefined;
+      gathered = "";
+      for (const chunk of chunks) if (chunk !== undefined) sendSync(chunk, endsAtMs);
+    },
+    droppedCount: () => droppedCount,
+  };
+}
