@@ -302,6 +302,24 @@ test("a standby renews no lease", async () => {
   }
 });
 
+test("a notification starts a read before the next poll is due", async (t) => {
+  const [first, second] = processes as [TestProcess, TestProcess];
+  for (let attempt = 1; attempt <= 5; attempt++) {
+    const reads = second.bus.stats().readCount;
+    const beganMs = performance.now();
+    for (let round = 0; round < 20; round++) {
+      const number = await logKeys(first, [{ kind: "session", id: `woken-${round}` }]);
+      await until(() => second.bus.position()! >= number!, "read");
+    }
+    const polls = (performance.now() - beganMs) / 200;
+    const extra = second.bus.stats().readCount - reads - polls;
+    t.diagnostic(`${extra.toFixed(0)} reads beside ${polls.toFixed(1)} polls`);
+    // Polls alone never make more reads than there are intervals.
+    if (extra > 5) return;
+  }
+  assert.fail("every read was a poll");
+});
+
 test("the bus hears its own notifications on a direct connection", async () => {
   const [first] = processes as [TestProcess];
   await until(() => first.bus.stats().hearsNotifications === true, "heard");

@@ -55,6 +55,23 @@ test("keys come out of the log as they went in, whatever is in them", async () =
   assert.equal((await readAbove(receipt.number)).positionMark, page.highestMark);
 });
 
+test("an entry is notified with its number when it is committed, and not before", async () => {
+  const invalidate = createInvalidate(createRecorder());
+  await withServer(db.url, async (client) => {
+    const heard: string[] = [];
+    client.on("notification", ({ payload }) => heard.push(payload ?? ""));
+    await client.query("LISTEN brigade_invalidation");
+    const receipt = await db.database.withTransaction(async (tx) => {
+      const made = invalidate(tx, [{ kind: "roles" }]);
+      await client.query("SELECT 1");
+      assert.deepEqual(heard, []);
+      return made;
+    });
+    while (heard.length === 0) await client.query("SELECT 1");
+    assert.deepEqual(heard, [String(receipt.number)]);
+  });
+});
+
 test("no keys, no entry", async () => {
   const invalidate = createInvalidate(createRecorder());
   const receipt = await db.database.withTransaction(async (tx) => invalidate(tx, []));
