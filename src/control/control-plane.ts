@@ -4,6 +4,7 @@ import { createLease } from "../auth/cache/lease.ts";
 import { createTableUpkeep } from "../auth/cache/table-upkeep.ts";
 import { ensureKeys } from "../auth/keys/store.ts";
 import { createPasswordPool, handlePasswordRequest } from "../auth/password/pool.ts";
+import { hasAccounts } from "../auth/accounts/store.ts";
 import { createBus } from "../auth/revocation/bus.ts";
 import { watchThreads } from "../platform/heartbeat.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -24,7 +25,6 @@ import {
 } from "../platform/shared-memory.ts";
 import { openAdmin } from "./admin.ts";
 import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
-import { fillEmptyDatabase } from "./first-start.ts";
 import { startJobs } from "./jobs.ts";
 import { createMetricsBoard, type MetricsBoard } from "./metrics-board.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
@@ -54,7 +54,7 @@ export async function openControlPlane(
   await migrate(server.url, log);
   const database = openMainDatabase(config, server.url, log, lifecycle);
   const keys = await ensureKeys(database, config, log, prepared);
-  await fillEmptyDatabase(config, database, log);
+  await welcome(config, database, log);
 
   const lease = createLease(shared, systemClock);
   const bus = createBus({
@@ -165,6 +165,13 @@ function openMainDatabase(
   });
   lifecycle.own("database", () => database.end());
   return database;
+}
+
+/** The contexts are loaded into main for the one start that needs them. */
+async function welcome(config: Config, database: Database, log: Logger): Promise<void> {
+  if (config.environment !== "development" || (await hasAccounts(database))) return;
+  const { fillEmptyDatabase } = await import("./first-start.ts");
+  await fillEmptyDatabase(config, database, log);
 }
 
 function announce(config: Config, port: number, log: Logger): void {

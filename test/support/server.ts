@@ -64,7 +64,7 @@ export async function spawnServer(options: StartOptions = {}): Promise<TestServe
   };
   for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name];
   const words =
-    options.built === true
+    (options.built ?? process.env["BRIGADE_TEST_BUILT"] === "1")
       ? ["--enable-source-maps", "dist/src/main.js"]
       : ["src/launch.mjs", "--source"];
   const preload = (options.preload ?? []).flatMap((name) => [

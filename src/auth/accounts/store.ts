@@ -109,6 +109,14 @@ export async function findCredential(
   return row && { account: toAccount(row), passwordHash: row.password_hash };
 }
 
+/** False for a database that nobody has used yet. */
+export async function hasAccounts(database: Pick<Database, "read">): Promise<boolean> {
+  const rows = await database.read<{ found: boolean }>(
+    sql`SELECT EXISTS (SELECT FROM auth.accounts) AS found`,
+  );
+  return rows[0]?.found === true;
+}
+
 /** A page in the order of creation, and how many there are. */
 export async function listAccounts(
   database: Database,
