@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import type { Config } from "../platform/config.ts";
 import { httpLimits } from "../platform/limits.ts";
 import { toOpenApi } from "./openapi.ts";
 import type { Reply } from "./reply.ts";
@@ -58,11 +59,15 @@ interface Document {
  * `/openapi.json` and the page that shows it, from files on this machine: nothing is fetched from
  * elsewhere. The routes are those to describe.
  */
-export function createDocsRoutes(options: { readonly routes: readonly Route[] }): Route[] {
+export function createDocsRoutes(options: {
+  readonly routes: readonly Route[];
+  readonly config: Pick<Config, "publicUrl">;
+}): Route[] {
+  const about = { version: API_VERSION, issuer: options.config.publicUrl };
   const distribution = (name: string) => () => readFile(join(swaggerFolder(), name));
   return [
     documentRoute("/openapi.json", "application/json", "The description of this API", async () =>
-      Buffer.from(JSON.stringify(toOpenApi(options.routes, { version: API_VERSION }))),
+      Buffer.from(JSON.stringify(toOpenApi(options.routes, about))),
     ),
     documentRoute("/docs", "text/html; charset=utf-8", "This API, to read and to try", async () =>
       Buffer.from(PAGE),

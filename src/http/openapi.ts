@@ -8,7 +8,10 @@ type Json = Record<string, unknown>;
 const PROBLEM = { $ref: "#/components/schemas/Problem" };
 
 /** The OpenAPI 3.1 description of the routes that are not hidden. Schemas are taken as they are. */
-export function toOpenApi(routes: readonly Route[], about: { readonly version: string }): Json {
+export function toOpenApi(
+  routes: readonly Route[],
+  about: { readonly version: string; readonly issuer: string },
+): Json {
   const paths: Record<string, Json> = {};
   const shown = routes.filter((route) => route.hidden !== true);
   for (const route of shown) {
@@ -33,7 +36,7 @@ export function toOpenApi(routes: readonly Route[], about: { readonly version: s
           type: "http",
           scheme: "bearer",
           bearerFormat: "JWT",
-          description: "An access token from /auth/login, or a token of a configured issuer.",
+          description: `An access token of ${about.issuer} (from /auth/login), or of a configured issuer.`,
         },
       },
       schemas: { Problem: problemSchema() },

@@ -67,8 +67,8 @@ export function createRouter<T>(entries: readonly Entry<T>[]): Router<T> {
     fixed: (path: string) => fixedPlaces.get(path),
     match(path: string) {
       const values: string[] = [];
-      const bare = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
-      const segments = bare === "/" ? [] : bare.slice(1).split("/");
+      const segments = path.slice(1).split("/");
+      if (segments[segments.length - 1] === "") segments.pop();
       const place = descend(root, segments, 0, values);
       return place === undefined ? undefined : { place, values };
     },
