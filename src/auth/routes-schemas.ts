@@ -34,10 +34,8 @@ const password = Type.String({
   maxLength: passwordLimits.maxCharacters,
   description: `At most ${passwordLimits.maxCodePoints} characters, taken as they are.`,
 });
-const refreshToken = Type.String({
-  minLength: 1,
-  maxLength: sessionLimits.refreshTokenMaxCharacters,
-});
+// Wide enough for an access token in the wrong place, which is told the same as any other text.
+const refreshToken = Type.String({ minLength: 1, maxLength: tokenLimits.textBytesMax });
 
 const deviceInfo = Type.Object(
   {

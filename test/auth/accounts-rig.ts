@@ -1,0 +1,236 @@
+import { createAuthenticate } from "../../src/auth/authenticate.ts";
+import { createAuthCache } from "../../src/auth/cache/auth-cache.ts";
+import { createGenerations } from "../../src/auth/cache/generations.ts";
+import { createLease } from "../../src/auth/cache/lease.ts";
+import { createLocalIssuer } from "../../src/auth/issuers/local.ts";
+import { createIssuerRegistry } from "../../src/auth/issuers/registry.ts";
+import { createKeyRing, type KeyRing } from "../../src/auth/keys/key-ring.ts";
+import { ensureKeys } from "../../src/auth/keys/store.ts";
+import type { Passwords } from "../../src/auth/password/password-port.ts";
+import { createInlinePasswords } from "../../src/auth/password/run-tasks.ts";
+import { createInvalidate } from "../../src/auth/revocation/invalidation-log.ts";
+import { createIsTokenRevoked } from "../../src/auth/revocation/revoked-tokens.ts";
+import { createAuthRoutes } from "../../src/auth/routes.ts";
+import { createLoadSession } from "../../src/auth/session/store.ts";
+import type { ThrottleSizes } from "../../src/auth/throttle/throttle.ts";
+import { tokenDigest } from "../../src/auth/token/digest.ts";
+import { verifyInline } from "../../src/auth/verify-pool.ts";
+import { createIam } from "../../src/contexts/iam/index.ts";
+import { createPipeline, type Pipeline } from "../../src/http/pipeline.ts";
+import { headersOf } from "../../src/http/wire.ts";
+import { systemClock, type Clock } from "../../src/platform/clock.ts";
+import { readConfig } from "../../src/platform/config.ts";
+import type { Logger } from "../../src/platform/log.ts";
+import { createMetrics } from "../../src/platform/metrics.ts";
+import type { Database } from "../../src/platform/postgres.ts";
+import { createSharedMemory } from "../../src/platform/shared-memory.ts";
+import type { Sql } from "../../src/platform/sql.ts";
+import { silentLog } from "../support/log.ts";
+
+export const GOOD_PASSWORD = "four plates of rice";
+
+export interface AppOptions {
+  readonly database: Database;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly budgets?: Partial<ThrottleSizes>;
+  readonly passwords?: Passwords;
+  readonly keyRing?: KeyRing;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+}
+
+/** Budgets that no test runs into by accident. */
+const WIDE: ThrottleSizes = {
+  loginIdentifier: { count: 10_000, seconds: 900 },
+  loginNetwork: { count: 10_000, seconds: 600 },
+  registerNetwork: { count: 10_000, seconds: 600 },
+  revokeAccount: { count: 10_000, seconds: 600 },
+};
+
+export type TestApp = Awaited<ReturnType<typeof startApp>>;
+
+/** One process of the authentication system in this thread: real pipeline, database and hashes. */
+export async function startApp(options: AppOptions) {
+  const { database, clock = systemClock, log = silentLog } = options;
+  const config = readConfig({
+    NODE_ENV: "test",
+    JWT_ALG: "ES256",
+    KEY_ENCRYPTION_KEYS: `test:${Buffer.from(Array.from({ length: 32 }, (_, i) => i * 7)).toString("base64")}`,
+    RATE_LIMIT_ENABLED: "false",
+    ...options.env,
+  });
+  const keyRing = options.keyRing ?? createKeyRing(await ensureKeys(database, config, silentLog));
+  const shared = createSharedMemory({ httpThreads: 1, authCacheSlots: 64, clock });
+  const generations = createGenerations(shared);
+  const lease = createLease(shared, clock);
+  lease.grant(clock.monotonicMs(), clock.nowMs(), 3_600_000);
+  const metrics = createMetrics();
+  const invalidate = createInvalidate({ generations });
+  const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
+  const issuer = { ...createLocalIssuer(config, keyRing), staleMs: 3_600_000 };
+  const cache = createAuthCache({
+    shared,
+    generations,
+    clock,
+    ttlSeconds: 300,
+    spawn: 1,
+    digest: (token) => tokenDigest(token, issuer.ruleSetId),
+    metrics,
+  });
+  const authenticate = createAuthenticate({
+    issuers: createIssuerRegistry([issuer]),
+    verify: verifyInline,
+    cache,
+    generations,
+    lease,
+    loadSession: createLoadSession(database),
+    loadRoles: iam.loadRoles,
+    isTokenRevoked: createIsTokenRevoked(database),
+    clock,
+    metrics,
+    log,
+    ownIssuer: config.publicUrl,
+  });
+  const waits: (number | undefined)[] = [];
+  const passwords = options.passwords ?? createInlinePasswords(config.passwordHash);
+  const routes = createAuthRoutes({
+    database,
+    passwords,
+    keyRing,
+    invalidate,
+    waitForCluster: async (number) => void waits.push(number),
+    authenticate,
+    provisionUser: iam.provisionUser,
+    config,
+    clock,
+    metrics,
+    budgets: { ...WIDE, ...options.budgets },
+  });
+  const pipeline = createPipeline({
+    routes: [...routes, ...iam.routes],
+    config,
+    log,
+    metrics,
+    clock,
+    authenticate,
+  });
+  const call = createCall(pipeline);
+  return {
+    config,
+    keyRing,
+    database,
+    iam,
+    metrics,
+    pipeline,
+    authenticate,
+    invalidate,
+    waits,
+    call,
+  };
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly address?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly text: string;
+  readonly body: any;
+}
+
+/** Sends a request through the pipeline without a socket. */
+function createCall(pipeline: Pipeline) {
+  return async (method: string, target: string, options: CallOptions = {}): Promise<Answer> => {
+    const { token, address = "192.0.2.1" } = options;
+    const bytes =
+      options.body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(options.body));
+    const headers: Record<string, string> = {
+      host: "localhost",
+      ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...options.headers,
+    };
+    const [path = "", query = ""] = target.split("?");
+    const wire = await pipeline.run({
+      method,
+      path,
+      query,
+      fields: {
+        pairs: Object.entries(headers).flat(),
+        host: headers["host"]!,
+        authorization: headers["authorization"],
+        contentType: headers["content-type"],
+        origin: headers["origin"],
+        requestId: headers["x-request-id"],
+        correlationId: headers["x-correlation-id"],
+        traceparent: headers["traceparent"],
+        forwardedFor: headers["x-forwarded-for"],
+      },
+      contentLength: bytes.length,
+      fault: undefined,
+      peerAddress: () => address,
+      receiveBody: async () => bytes,
+      onAbort: undefined,
+    });
+    const text = typeof wire.body === "string" ? wire.body : Buffer.from(wire.body).toString();
+    const body: unknown = text === "" ? undefined : JSON.parse(text);
+    return { status: wire.status, headers: headersOf(wire), text, body };
+  };
+}
+
+let people = 0;
+
+/** A fresh account, registered as anybody would; its first tokens. */
+export async function registerSomebody(app: TestApp, extra: Record<string, unknown> = {}) {
+  const number = ++people;
+  const email = `person${number}-${process.pid}@example.com`;
+  const body = { email, password: GOOD_PASSWORD, ...extra };
+  const answer = await app.call("POST", "/auth/register", { body });
+  if (answer.status !== 201) throw new Error(`register answered ${answer.status}: ${answer.text}`);
+  return { email, password: GOOD_PASSWORD, ...(answer.body as Record<string, any>) } as {
+    email: string;
+    password: string;
+    access_token: string;
+    refresh_token: string;
+    user: Record<string, any>;
+    session: Record<string, any>;
+  };
+}
+
+/** The database, with every statement that goes through it kept (without its values). */
+export function watched(database: Database): { database: Database; statements: string[] } {
+  const statements: string[] = [];
+  const keep = (statement: Sql) => {
+    statements.push(statement.text.replaceAll(/\s+/g, " ").trim());
+    return statement;
+  };
+  return {
+    statements,
+    database: {
+      ...database,
+      read: (statement) => database.read(keep(statement)),
+      query: (statement) => database.query(keep(statement)),
+      withTransaction: (body, settings) =>
+        database.withTransaction(
+          (tx) => body({ ...tx, query: (statement) => tx.query(keep(statement)) }),
+          settings,
+        ),
+    },
+  };
+}
+
+/** Real hashing, counted. */
+export function counted(passwords: Passwords = createInlinePasswords()) {
+  const calls = { hash: 0, verify: 0, strength: 0 };
+  const counting: Passwords = {
+    hash: (...given) => (calls.hash++, passwords.hash(...given)),
+    verify: (...given) => (calls.verify++, passwords.verify(...given)),
+    strength: (...given) => (calls.strength++, passwords.strength(...given)),
+  };
+  return { calls, passwords: counting };
+}
