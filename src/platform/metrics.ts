@@ -171,8 +171,9 @@ function place(words: Int32Array, claimed: Set<number>, print: number, valueWord
 /** The single writer of one counter: it keeps the value and only ever stores. */
 function createCell(words: Int32Array, at: number): Counter {
   let low = Atomics.load(words, at) >>> 0;
-  // A predecessor that died within a carry left the bit set.
-  let high = Atomics.load(words, at + 1) & ~1;
+  let high = Atomics.load(words, at + 1);
+  // A predecessor died within a carry: a small low word is the one that was carried already.
+  if ((high & 1) === 1) high += low < TWO_32 / 2 ? 1 : -1;
   Atomics.store(words, at + 1, high);
   return {
     add(n = 1) {
@@ -208,16 +209,14 @@ function createHistogram(words: Int32Array, { offset, buckets }: Series): Histog
   };
 }
 
-/** High-low-high. After the last attempt the value before the carry is as good as any. */
+/** High-low-high. When a carry does not end, its writer is dead: the value is the last before it. */
 export function readCounter(words: Int32Array, at: number): number {
   for (let attempt = 0; ; attempt++) {
     const before = Atomics.load(words, at + 1);
     const low = Atomics.load(words, at) >>> 0;
     const after = Atomics.load(words, at + 1);
-    const settled = before === after && (before & 1) === 0;
-    if (settled || attempt === metricsLimits.readAttemptsMax) {
-      return (before >>> 1) * TWO_32 + low;
-    }
+    if (before === after && (before & 1) === 0) return (before >>> 1) * TWO_32 + low;
+    if (attempt === metricsLimits.readAttemptsMax) return ((before >>> 1) + 1) * TWO_32 - 1;
   }
 }
 

@@ -60,8 +60,8 @@ function fill(key: number): void {
   for (let pause = random(3) === 0 ? random(2_000) : 0; pause > 0; pause--) {
     Atomics.load(record, key);
   }
-  const length = 1 + random(90);
-  const payload: StressPayload = { key, version, marks: new Array<number>(length).fill(version) };
+  const marks = Array.from({ length: 1 + random(90) }, () => version);
+  const payload: StressPayload = { key, version, marks };
   const outcome = table.put(digestOf(key, key & 15), { ...entry, payload }, NOW_SECONDS, version);
   if (outcome === "contended") result.contended++;
   else result.fills++;
@@ -99,8 +99,8 @@ for (let operation = 0; operation < operations; operation++) {
   else look(key);
 }
 new Int32Array(results).set(RESULTS.map((field) => result[field]));
-// A slot may be free of others just now or not: it tries until it is inside a write, and dies.
-while (diesWriting) {
+// A fill may be dropped before it writes: the next one is tried, until one dies inside a write.
+for (let attempt = 0; diesWriting && attempt < 1_000; attempt++) {
   interleave(
     "store",
     2 + random(10),
