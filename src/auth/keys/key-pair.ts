@@ -1,4 +1,4 @@
-import { generateKeyPair, type KeyObject } from "node:crypto";
+import { createPublicKey, generateKeyPair } from "node:crypto";
 import { calculateJwkThumbprint, type JWK } from "jose";
 import { promisify } from "node:util";
 import { algorithmKinds, type AsymmetricAlgorithm } from "../token/algorithms.ts";
@@ -13,37 +13,48 @@ export interface KeyPair {
   readonly privateKey: Buffer;
 }
 
-interface Pair {
-  readonly publicKey: KeyObject;
-  readonly privateKey: KeyObject;
+/** DER: SubjectPublicKeyInfo and PKCS #8. */
+export interface EncodedPair {
+  readonly publicKey: Buffer;
+  readonly privateKey: Buffer;
 }
 
-const generate = promisify(generateKeyPair);
+/**
+ * The pair is asked for as bytes. With key objects, node can lock itself up: `export` holds the
+ * key's lock while it allocates, a garbage collection then frees the job that made the pair, and
+ * the job's destructor waits for the same lock (seen on Node 20).
+ */
+const ENCODED = {
+  publicKeyEncoding: { type: "spki", format: "der" },
+  privateKeyEncoding: { type: "pkcs8", format: "der" },
+} as const;
+
+// The type of `promisify` knows the overload with key objects only.
+const generate = promisify(generateKeyPair) as unknown as (
+  type: "rsa" | "ec" | "ed25519",
+  options: object,
+) => Promise<EncodedPair>;
 
 /** A new RSA key pair, modulus length in bits, made in libuv's pool. */
-export function generateRsaKeyPair(size = 2048): Promise<Pair> {
-  return generate("rsa", { modulusLength: size, publicExponent: 65_537 });
+export function generateRsaKeyPair(size = 2048): Promise<EncodedPair> {
+  return generate("rsa", { modulusLength: size, publicExponent: 65_537, ...ENCODED });
 }
 
 /** A new key pair for `alg`. Its kid is the thumbprint of RFC 7638: it names the key itself. */
 export async function generateSigningKeyPair(alg: AsymmetricAlgorithm): Promise<KeyPair> {
   const { publicKey, privateKey } = await pairFor(alg);
-  const exported = publicKey.export({ format: "jwk" }) as JWK;
+  const key = createPublicKey({ key: publicKey, format: "der", type: "spki" });
+  const exported = key.export({ format: "jwk" }) as JWK;
   const kid = await calculateJwkThumbprint(exported, "sha256");
-  return {
-    kid,
-    alg,
-    publicJwk: toPublicJwk({ ...exported, kid }, alg),
-    privateKey: privateKey.export({ format: "der", type: "pkcs8" }),
-  };
+  return { kid, alg, publicJwk: toPublicJwk({ ...exported, kid }, alg), privateKey };
 }
 
-function pairFor(alg: AsymmetricAlgorithm): Promise<Pair> {
+function pairFor(alg: AsymmetricAlgorithm): Promise<EncodedPair> {
   switch (algorithmKinds[alg].kty) {
     case "EC":
-      return generate("ec", { namedCurve: "P-256" });
+      return generate("ec", { namedCurve: "P-256", ...ENCODED });
     case "OKP":
-      return generate("ed25519");
+      return generate("ed25519", ENCODED);
     default:
       return generateRsaKeyPair();
   }

@@ -1,5 +1,7 @@
 import {
   createHmac,
+  createPrivateKey,
+  createPublicKey,
   generateKeyPairSync,
   randomBytes,
   sign,
@@ -29,15 +31,32 @@ export interface TestKey {
   readonly jwk: JWK;
 }
 
-export function makeKey(alg: AsymmetricAlgorithm, kid = `${alg}-key`): TestKey {
-  const pair =
-    algorithmKinds[alg].kty === "RSA"
-      ? generateKeyPairSync("rsa", { modulusLength: 2048 })
-      : alg === "ES256"
-        ? generateKeyPairSync("ec", { namedCurve: "P-256" })
-        : generateKeyPairSync("ed25519");
-  const jwk = { ...pair.publicKey.export({ format: "jwk" }), kid, alg, use: "sig" } as JWK;
-  return { kid, alg, ...pair, jwk };
+// As bytes first: `key-pair.ts` says what key objects can do to a process.
+const ENCODED = {
+  publicKeyEncoding: { type: "spki", format: "der" },
+  privateKeyEncoding: { type: "pkcs8", format: "der" },
+} as const;
+
+export function makeKey(
+  alg: AsymmetricAlgorithm,
+  kid = `${alg}-key`,
+  modulusLength = 2048,
+): TestKey {
+  const { kty } = algorithmKinds[alg];
+  const pair: { publicKey: unknown; privateKey: unknown } =
+    kty === "RSA"
+      ? generateKeyPairSync("rsa", { modulusLength, ...ENCODED })
+      : kty === "EC"
+        ? generateKeyPairSync("ec", { namedCurve: "P-256", ...ENCODED })
+        : generateKeyPairSync("ed25519", ENCODED);
+  const publicKey = createPublicKey({ key: pair.publicKey as Buffer, format: "der", type: "spki" });
+  const privateKey = createPrivateKey({
+    key: pair.privateKey as Buffer,
+    format: "der",
+    type: "pkcs8",
+  });
+  const jwk = { ...publicKey.export({ format: "jwk" }), kid, alg, use: "sig" } as JWK;
+  return { kid, alg, publicKey, privateKey, jwk };
 }
 
 /** A ring that signs with the first key and still verifies with the others. */

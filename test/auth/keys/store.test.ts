@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, test } from "node:test";
+import { sql } from "../../../src/platform/sql.ts";
+import { createKeyRing } from "../../../src/auth/keys/key-ring.ts";
+import { generateSigningKeyPair } from "../../../src/auth/keys/key-pair.ts";
+import {
+  ensureKeys,
+  prepareKeys,
+  readKeys,
+  type KeySettings,
+} from "../../../src/auth/keys/store.ts";
+import { verifySignature } from "../../../src/auth/token/verify.ts";
+import { issueToken } from "../../../src/auth/token/issue.ts";
+import { withDatabase, type TestDatabase } from "../../support/database.ts";
+import { capturedLog, silentLog } from "../../support/log.ts";
+
+const sealing = (id: string) => ({ id, keyBase64: randomBytes(32).toString("base64") });
+const first = sealing("first");
+const settings = (changes: Partial<KeySettings> = {}): KeySettings => ({
+  environment: "test",
+  dataDir: "/nonexistent",
+  keyEncryptionKeys: [first],
+  jwtAlgorithm: "ES256",
+  jwtSecret: undefined,
+  ...changes,
+});
+
+let held: TestDatabase;
+before(async () => {
+  held = await withDatabase();
+});
+after(() => held.drop());
+
+interface Row {
+  kid: string;
+  use: string;
+  alg: string;
+  state: string;
+  sealed: string | null;
+  public_jwk: object | null;
+}
+const rows = () =>
+  held.database.read<Row>(sql`SELECT kid, use, alg, state, sealed, public_jwk
+    FROM auth.signing_keys ORDER BY created_at, use, state`);
+const states = async () =>
+  (await rows()).map(({ use, alg, state }) => `${use} ${alg} ${state}`).toSorted();
+const empty = () => held.database.query(sql`DELETE FROM auth.signing_keys`);
+const ensure = (changes?: Partial<KeySettings>) =>
+  ensureKeys(held.database, settings(changes), silentLog);
+
+test("an empty database gets a key that signs, one to follow, and one for refresh tokens", async () => {
+  await empty();
+  const snapshot = await ensure();
+  assert.deepEqual(await states(), ["mac HS256 active", "sig ES256 active", "sig ES256 next"]);
+  const ring = createKeyRing(snapshot);
+  assert.equal(ring.jwks().keys.length, 2);
+  assert.equal(ring.refreshKey().secret.length, 32);
+  assert.deepEqual(structuredClone(snapshot), snapshot);
+});
+
+test("a second start makes nothing and opens the same keys", async () => {
+  await empty();
+  const made = await ensure();
+  const { log, lines } = capturedLog();
+  assert.deepEqual(await ensureKeys(held.database, settings(), log), made);
+  assert.deepEqual(await readKeys(held.database, settings()), made);
+  assert.deepEqual(lines, []);
+});
+
+test("processes that start at once agree on the keys", async () => {
+  await empty();
+  const made = await Promise.all(Array.from({ length: 4 }, () => ensure()));
+  for (const snapshot of made) assert.deepEqual(snapshot, made[0]);
+  assert.equal((await rows()).length, 3);
+});
+
+test("pairs that were begun before the database was there are the ones that are stored", async () => {
+  await empty();
+  const prepared = prepareKeys(settings());
+  const snapshot = await ensureKeys(held.database, settings(), silentLog, prepared);
+  const kids = (await Promise.all(prepared)).map(({ kid }) => kid);
+  assert.deepEqual(snapshot.signatures.map(({ kid }) => kid).toSorted(), kids.toSorted());
+  assert.deepEqual(prepareKeys({ jwtAlgorithm: "HS256" }), []);
+});
+
+test("no private part is in the database in the clear", async () => {
+  await empty();
+  const snapshot = await ensure();
+  const text = JSON.stringify(await rows());
+  for (const { privateKey } of snapshot.signatures) {
+    assert.ok(!text.includes(Buffer.from(privateKey).toString("base64url").slice(40, 60)));
+  }
+  assert.doesNotMatch(text, /"d":/);
+  for (const { sealed } of await rows()) assert.match(sealed!, /^v1\.first\./);
+});
+
+test("another algorithm signs with a key of its own; the old key verifies what it signed", async () => {
+  await empty();
+  const before = createKeyRing(await ensure());
+  const token = await issueToken(before.signingKey(), "at+jwt", { sub: "a" });
+  const ring = createKeyRing(await ensure({ jwtAlgorithm: "EdDSA" }));
+  assert.equal(ring.signingKey().alg, "EdDSA");
+  const dot = token.lastIndexOf(".");
+  const old = ring.verificationKey(before.signingKey().kid)!;
+  assert.ok(verifySignature(old, token.slice(0, dot), token.slice(dot + 1)));
+  assert.deepEqual(await states(), [
+    "mac HS256 active",
+    "sig ES256 gone",
+    "sig ES256 retiring",
+    "sig EdDSA active",
+    "sig EdDSA next",
+  ]);
+  assert.equal(ring.refreshKey().kid, before.refreshKey().kid);
+});
+
+test("a key that retired long ago is gone, and its private part with it", async () => {
+  await empty();
+  await ensure();
+  await ensure({ jwtAlgorithm: "EdDSA" });
+  await held.database.query(
+    sql`UPDATE auth.signing_keys SET retired_at = now() - interval '3 hours' WHERE state = 'retiring'`,
+  );
+  const ring = createKeyRing(await ensure({ jwtAlgorithm: "EdDSA" }));
+  assert.ok(ring.jwks().keys.every(({ alg }) => alg === "EdDSA"));
+  const gone = (await rows()).filter(({ state }) => state === "gone");
+  assert.deepEqual(
+    gone.map(({ sealed }) => sealed),
+    [null, null],
+  );
+});
+
+test("with a shared secret the ring has that secret alone, under one name everywhere", async () => {
+  await empty();
+  await ensure();
+  const shared = {
+    jwtAlgorithm: "HS256",
+    jwtSecret: "a secret of thirty-two bytes or more",
+  } as const;
+  const ring = createKeyRing(await ensure(shared));
+  assert.equal(ring.signingKey().alg, "HS256");
+  assert.equal(ring.signingKey().kid, createKeyRing(await ensure(shared)).signingKey().kid);
+  assert.deepEqual(ring.jwks(), { keys: [] });
+  assert.ok(!JSON.stringify(await rows()).includes("thirty-two"));
+  await assert.rejects(ensure({ jwtAlgorithm: "HS256", jwtSecret: "short" }), /too short/);
+  await assert.rejects(ensure({ jwtAlgorithm: "HS256" }), /too short/);
+});
+
+test("a new first key-encryption key seals everything again; then the old one may go", async () => {
+  await empty();
+  const made = await ensure();
+  const second = sealing("second");
+  assert.deepEqual(await ensure({ keyEncryptionKeys: [second, first] }), made);
+  for (const { sealed } of await rows()) assert.match(sealed!, /^v1\.second\./);
+  assert.deepEqual(await ensure({ keyEncryptionKeys: [second] }), made);
+  await assert.rejects(ensure({ keyEncryptionKeys: [first] }), /"second", which is away/);
+});
+
+test("a row that was tampered with does not open", async () => {
+  await empty();
+  await ensure();
+  const [one, two] = (await rows()).filter(({ use }) => use === "sig") as [Row, Row];
+  await held.database.query(
+    sql`UPDATE auth.signing_keys SET sealed = ${one.sealed} WHERE kid = ${two.kid}`,
+  );
+  await assert.rejects(ensure(), /does not open/);
+  await empty();
+  await ensure();
+  const { publicJwk } = await generateSigningKeyPair("ES256");
+  await held.database.query(
+    sql`UPDATE auth.signing_keys SET public_jwk = ${JSON.stringify(publicJwk)}::jsonb
+      WHERE state = 'active' AND use = 'sig'`,
+  );
+  await assert.rejects(ensure(), /was changed/);
+  await empty();
+});
+
+test("the database holds at most one key that signs", async () => {
+  await empty();
+  await ensure();
+  await assert.rejects(
+    held.database.query(sql`UPDATE auth.signing_keys SET state = 'active' WHERE state = 'next'`),
+  );
+});
