@@ -100,7 +100,7 @@ for (let operation = 0; operation < operations; operation++) {
 }
 new Int32Array(results).set(RESULTS.map((field) => result[field]));
 // A fill may be dropped before it writes: the next one is tried, until one dies inside a write.
-for (let attempt = 0; diesWriting && attempt < 1_000; attempt++) {
+for (let attempts = diesWriting ? 1_000 : 0; attempts > 0; attempts--) {
   interleave(
     "store",
     2 + random(10),
