@@ -81,3 +81,6 @@ const reserved: ReadonlySet<string> = new Set(Object.values(SOURCE_IDS));
 export function isReserved(kind: Kind, id: string): boolean {
   return kind === "sources" && reserved.has(id);
 }
+
+/** The author of what no person made. */
+export const NOBODY = "00000000-0000-0000-0000-000000000000";

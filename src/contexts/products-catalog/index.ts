@@ -12,6 +12,13 @@ import { createVoteStore } from "./store-votes.ts";
 import { createProductStore } from "./store.ts";
 import { createProductWriter } from "./store-write.ts";
 
+export {
+  importProducts,
+  type ImportOptions,
+  type ImportOutcome,
+  type RejectedRow,
+} from "./import/import-products.ts";
+export { loadDemoCatalogue } from "./demo-catalogue.ts";
 export { seedProducts } from "./seed.ts";
 
 export interface ProductsCatalogOptions {

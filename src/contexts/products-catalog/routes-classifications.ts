@@ -1,4 +1,4 @@
-import Type, { type Static } from "typebox";
+import { Type, type Static } from "typebox";
 import { json } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import type { Clock } from "../../platform/clock.ts";

@@ -1,4 +1,4 @@
-import Type from "typebox";
+import { Type } from "typebox";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { prepareName } from "./name-preparation.ts";

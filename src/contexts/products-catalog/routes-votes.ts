@@ -1,4 +1,4 @@
-import Type from "typebox";
+import { Type } from "typebox";
 import { httpErrors } from "../../http/errors.ts";
 import { hasPermission } from "../../http/principal.ts";
 import { json } from "../../http/reply.ts";

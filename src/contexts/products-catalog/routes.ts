@@ -1,4 +1,4 @@
-import Type from "typebox";
+import { Type } from "typebox";
 import { json, type Reply } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
 import type { Clock } from "../../platform/clock.ts";

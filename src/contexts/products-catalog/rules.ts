@@ -1,4 +1,4 @@
-import { AppError, platformErrors, type FieldFault } from "../../platform/errors.ts";
+import { platformErrors, type AppError, type FieldFault } from "../../platform/errors.ts";
 import { productLimits } from "../../platform/limits.ts";
 
 /** 422 with one fault for each broken rule. */
@@ -33,7 +33,7 @@ export function cleanText(
   if (LONE_SURROGATE.test(trimmed)) {
     return { code: "malformed_text", message: "must be well-formed Unicode" };
   }
-  if (trimmed.length > rule.charactersMax && [...trimmed].length > rule.charactersMax) {
+  if (trimmed.length > rule.charactersMax && Array.from(trimmed).length > rule.charactersMax) {
     return {
       code: "max_length",
       message: `must not have more than ${rule.charactersMax} characters`,

@@ -1,4 +1,4 @@
-import Type, { type TProperties, type TSchema } from "typebox";
+import { Type, type TProperties, type TSchema } from "typebox";
 import { productLimits } from "../../platform/limits.ts";
 import type { NutriFactsInput, NutrientInput } from "./nutri-facts.ts";
 import { MEASURE_UNITS, NUTRIENTS, PACKAGE_UNITS, type PackageUnit } from "./nutrients.ts";
@@ -100,6 +100,27 @@ export const productChangesBody = Type.Object(
   },
   { additionalProperties: false },
 );
+
+/** What a row of an imported file says; classifications stand there by name. */
+export const importedProduct = {
+  name: Type.String({ minLength: 1, maxLength: productLimits.nameCharactersMax }),
+  ...optional({
+    is_food: nullableBoolean(),
+    nutri_facts: nutriFactsInput,
+    ...withoutIds(details),
+  }),
+};
+
+function withoutIds({
+  brand_id: _brand,
+  category_id: _category,
+  parent_category_id: _parentCategory,
+  food_group_id: _foodGroup,
+  process_type_id: _processType,
+  ...rest
+}: typeof details) {
+  return rest;
+}
 
 function optional<P extends TProperties>(properties: P) {
   return Type.Partial(Type.Object(properties)).properties;

@@ -2,16 +2,12 @@ import { systemClock } from "../../platform/clock.ts";
 import { newId } from "../../platform/ids.ts";
 import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
-import { sql } from "../../platform/sql.ts";
-import { SOURCE_IDS, type Kind } from "./classification.ts";
+import { NOBODY, SOURCE_IDS, type Kind } from "./classification.ts";
 import { emptyColumns, type NewProduct } from "./columns.ts";
 import { prepareName } from "./name-preparation.ts";
 import { toStoredNutriFacts } from "./nutri-facts.ts";
 import { createClassificationStore } from "./store-classifications.ts";
-import { insertStatement } from "./store-write.ts";
-
-/** Who made what no person made. */
-export const NOBODY = "00000000-0000-0000-0000-000000000000";
+import { insertMissing, tidyProducts } from "./store-write.ts";
 
 const FOODS: Readonly<Record<string, string>> = {
   "Cereais e derivados":
@@ -48,7 +44,11 @@ const foods = Object.entries(FOODS).flatMap(([category, list]) =>
  * a barcode. Seeding again adds only what is missing.
  * @returns how many were added
  */
-export async function seedProducts(database: Database, count: number): Promise<number> {
+export async function seedProducts(
+  database: Database,
+  count: number,
+  onProgress: (done: number, total: number) => void = () => {},
+): Promise<number> {
   const categories = await ensureNames(database, "categories", Object.keys(FOODS));
   const brands = await ensureNames(database, "brands", MAKERS);
   let added = 0;
@@ -60,9 +60,10 @@ export async function seedProducts(database: Database, count: number): Promise<n
       id: newId(),
       createdAt,
     }));
-    const { rowCount } = await database.query(sql`${insertStatement(rows)} on conflict do nothing`);
-    added += rowCount;
+    added += await insertMissing(database, rows);
+    onProgress(end, count);
   }
+  if (added > 0) await tidyProducts(database);
   return added;
 }
 

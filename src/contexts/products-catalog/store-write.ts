@@ -82,15 +82,39 @@ export function createProductWriter(database: Database): ProductWriter {
   };
 }
 
-/** Adds products. Where a unique rule is in the way, `onConflict` decides. */
-export function insertStatement(
-  rows: Parameters<typeof writtenRows>[0],
-  onConflict: Sql = sql.empty,
-): Sql {
+type WrittenRows = Parameters<typeof writtenRows>[0];
+
+function insertStatement(rows: WrittenRows, condition: Sql = sql.empty): Sql {
   return sql`
     insert into products_catalog.products (id, created_at, updated_at, ${writtenColumns})
     select v.id, v.created_at, v.created_at, ${writtenValues} from ${writtenRows(rows)}
-    ${onConflict}`;
+    ${condition}`;
+}
+
+/**
+ * Adds those products that the catalogue does not know: by source and import key, by source and
+ * barcode, or (without a barcode) by source and name. What is there stays as it is, also when
+ * somebody changed or discarded it since.
+ * @returns how many were added
+ */
+export async function insertMissing(database: Database, rows: WrittenRows): Promise<number> {
+  const condition = sql`
+    where v.barcode is not null or not exists (
+      select 1 from products_catalog.products p
+       where p.source_id = v.source_id and p.name = v.name and not p.discarded)
+    on conflict do nothing`;
+  return (await database.query(insertStatement(rows, condition))).rowCount;
+}
+
+/**
+ * After many products were added: fresh statistics, and the index of names without its list of
+ * unsorted entries, which every search would read through. A server too busy to do it in time does
+ * it later by itself.
+ */
+export async function tidyProducts(database: Database): Promise<void> {
+  await database
+    .query(sql.unnamed(sql`vacuum (analyze) products_catalog.products`))
+    .catch(() => {});
 }
 
 async function lockProduct(
