@@ -10,6 +10,8 @@ import {
 } from "../../src/http/uws/server.ts";
 import { defineErrors, type Rejection } from "../../src/platform/errors.ts";
 import { createLogger, type Logger } from "../../src/platform/log.ts";
+import { headersOf, type Wire } from "../../src/http/wire.ts";
+import type { RawRequest } from "../../src/http/raw-request.ts";
 import { createMetrics } from "../../src/platform/metrics.ts";
 
 export const tokenErrors = defineErrors({
@@ -60,6 +62,7 @@ export function authenticateByName(
   token: string,
 ): Principal | Rejection | Promise<Principal | Rejection> {
   if (token === "expired") return EXPIRED;
+  if (!/^[a-z]+-./.test(token)) return INVALID;
   const [kind, name] = token.split(/-(.*)/s);
   if (kind === "user") return principalOf(name!);
   if (kind === "slow") return new Promise((done) => setTimeout(() => done(principalOf(name!)), 5));
@@ -177,4 +180,75 @@ export function freePort(): Promise<number> {
       probe.close(() => resolve(address.port));
     });
   });
+}
+
+/** A request as a transport would hand it over, for tests that need no socket. */
+export function rawRequest(
+  method: string,
+  target: string,
+  options: {
+    headers?: Record<string, string>;
+    body?: string | Promise<Uint8Array>;
+    peer?: string;
+  } = {},
+): RawRequest {
+  const { headers = {}, body } = options;
+  const [path, query = ""] = target.split(/\?(.*)/s);
+  const bytes = typeof body === "string" ? Buffer.from(body) : undefined;
+  return {
+    method,
+    path: path!,
+    query,
+    fields: {
+      pairs: Object.entries(headers).flat(),
+      host: headers["host"] ?? "localhost",
+      authorization: headers["authorization"],
+      contentType: headers["content-type"] ?? (body === undefined ? undefined : "application/json"),
+      origin: headers["origin"],
+      requestId: headers["x-request-id"],
+      correlationId: headers["x-correlation-id"],
+      traceparent: headers["traceparent"],
+      forwardedFor: headers["x-forwarded-for"],
+    },
+    contentLength: bytes?.length ?? (body === undefined ? 0 : 1),
+    fault: undefined,
+    peerAddress: () => options.peer ?? "192.0.2.1",
+    receiveBody: () =>
+      bytes === undefined ? (body as Promise<Uint8Array>) : Promise.resolve(bytes),
+    onAbort: undefined,
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly text: string;
+  readonly json: any;
+}
+
+/** An answer taken apart. */
+export async function answerOf(wire: Wire | Promise<Wire>): Promise<Answer> {
+  const settled = await wire;
+  const text =
+    typeof settled.body === "string" ? settled.body : Buffer.from(settled.body).toString();
+  const headers = headersOf(settled);
+  const isJson = /json/.test(headers["content-type"] ?? "");
+  return { status: settled.status, headers, text, json: isJson ? JSON.parse(text) : undefined };
+}
+
+/** A pipeline without a transport. */
+export function startPipeline(options: Omit<Options, "server" | "port">) {
+  const { log, lines } = createCapturedLog(options.logLevel);
+  const metrics = createMetrics();
+  const config = { ...defaultConfig, ...options.config };
+  const pipeline = createPipeline({
+    authenticate: authenticateByName,
+    log,
+    metrics,
+    ...options,
+    config,
+  });
+  const ask = (method: string, target: string, more: Parameters<typeof rawRequest>[2] = {}) =>
+    answerOf(pipeline.run(rawRequest(method, target, more)));
+  return { pipeline, lines, metrics, ask };
 }
