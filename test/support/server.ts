@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+const SEALING_KEY = createHash("sha256").update("a key of the tests").digest("base64");
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface StartOptions {
@@ -57,7 +59,10 @@ export async function spawnServer(options: StartOptions = {}): Promise<TestServe
     NODE_ENV: "test",
     DATA_DIR: dataDir,
     LOG_LEVEL: "info",
-    ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+    ...(options.databaseUrl === undefined
+      ? {}
+      : // Servers that share a database open the same sealed keys.
+        { DATABASE_URL: options.databaseUrl, KEY_ENCRYPTION_KEYS: `test:${SEALING_KEY}` }),
     ...options.env,
     PORT: String(port),
     ADMIN_PORT: String(adminPort),
