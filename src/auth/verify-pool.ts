@@ -110,7 +110,9 @@ export function createVerifyPool(options: VerifyPoolOptions): VerifyPool {
 
   async function run(batch: Waiter[], on: Piscina): Promise<void> {
     const startedMs = clock.monotonicMs();
-    const timer = setTimeout(() => renew(on, "a batch is past its deadline"), deadlineMs);
+    // One more turn: after a long pause of this thread the verdicts may be in its queue already.
+    const late = () => inFlight.has(batch) && renew(on, "a batch is past its deadline");
+    const timer = setTimeout(() => setImmediate(late), deadlineMs);
     try {
       const verdicts: Verdicts = await on.run(toBatch(batch.map(({ task }) => task)));
       settle(batch, verdicts);
@@ -155,7 +157,7 @@ export function createVerifyPool(options: VerifyPoolOptions): VerifyPool {
 
   async function warm(): Promise<void> {
     state = "warming";
-    const fresh = createThreads(threads, options.worker);
+    const fresh = createThreads(threads, deadlineMs, options.worker);
     pool = fresh;
     fresh.on("error", (error) => log.error({ err: error }, "a verify thread failed"));
     try {
@@ -188,7 +190,7 @@ function overloaded(note: string): AppError {
 }
 
 /** `sync`, piscina's default, parks idle threads where they hear nothing: they need to hear nothing. */
-function createThreads(threads: number, worker = workerFile()): Piscina {
+function createThreads(threads: number, deadlineMs: number, worker = workerFile()): Piscina {
   const fromSource = import.meta.url.endsWith(".ts");
   return new Piscina({
     filename: worker.href,
@@ -197,6 +199,7 @@ function createThreads(threads: number, worker = workerFile()): Piscina {
     // The next batch is at the thread before it has finished the one at hand.
     concurrentTasksPerWorker: limits.batchesPerThreadMax,
     recordTiming: false,
+    closeTimeout: deadlineMs,
     // Under `register()` a thread inherits no loader.
     ...(fromSource ? { execArgv: ["--import", import.meta.resolve("tsx")] } : {}),
   });
