@@ -14,19 +14,21 @@ import {
   stopServer,
   type ServerFolders,
 } from "./embedded-process.ts";
+import { holdPresence, type Presence } from "./embedded-presence.ts";
 import { embeddedLimits } from "./limits.ts";
 import type { Logger } from "./log.ts";
+import { isAway } from "./postgres-errors.ts";
 
 export interface EmbeddedPostgres {
   readonly url: string;
   /** It ran already. */
   readonly reused: boolean;
-  /** Stops it whoever else uses it: see `closeEmbedded` for the polite way. */
+  /** Ends our use of it; the last process that does so stops it. */
   stop(): Promise<void>;
 }
 
 export interface EmbeddedOptions {
-  readonly log: Pick<Logger, "info">;
+  readonly log: Pick<Logger, "info" | "warn" | "error">;
   /** More settings of the server: `fsync` … */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -41,28 +43,75 @@ const SETTINGS = {
 
 /**
  * Starts the PostgreSQL of the data folder, or attaches to the one that runs. Of several processes
- * one starts it and the others wait. Throws one sentence when it cannot start.
+ * one starts it and the others wait. Started again if it is killed under us, but not if somebody
+ * stopped it. Throws one sentence when it cannot start.
  */
 export async function startEmbeddedPostgres(
   dataDir: string,
   options: EmbeddedOptions,
 ): Promise<EmbeddedPostgres> {
-  const folders = prepareFolders(dataDir, options.log);
-  const attach = (reused: boolean): EmbeddedPostgres => ({
+  const { log } = options;
+  const folders = prepareFolders(dataDir, log);
+  let isStopped = false;
+  let presence: Presence;
+
+  async function enter(): Promise<boolean> {
+    const endsAtMs = systemClock.monotonicMs() + embeddedLimits.startDeadlineMs;
+    for (;;) {
+      const isReused = await startOnce(folders, options.settings);
+      try {
+        presence = await holdPresence(urlOf(folders), onLost);
+        return isReused;
+      } catch (error) {
+        // It was just being stopped by the last one before us: begin again.
+        if (!isAway(error) || systemClock.monotonicMs() > endsAtMs) throw error;
+        await sleep(embeddedLimits.pollPeerMs);
+      }
+    }
+  }
+
+  function onLost(isOrderly: boolean): void {
+    if (isStopped) return;
+    if (isOrderly && serverState(folders)?.isReady !== true) {
+      return log.warn("the embedded PostgreSQL was stopped by somebody else");
+    }
+    log.warn("the embedded PostgreSQL is gone; it is started again");
+    enter().catch((error: unknown) => {
+      log.error({ error }, "the embedded PostgreSQL could not be started again");
+    });
+  }
+
+  const reused = await enter();
+  return {
     url: urlOf(folders),
     reused,
-    stop: () => stopServer(folders),
-  });
+    async stop() {
+      if (isStopped) return;
+      isStopped = true;
+      // Lost between the two: then there is nothing left to stop.
+      const isLast = await presence.withdraw().catch(() => false);
+      if (isLast) await stopServer(folders);
+      await presence.end().catch(() => {});
+    },
+  };
+}
+
+/** Answers whether it ran already. */
+async function startOnce(
+  folders: ServerFolders,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<boolean> {
   const lock = path.join(folders.cache, "starting");
-  if (!(await takeStartLock(lock, folders))) return attach(true);
+  if (!(await takeStartLock(lock, folders))) return true;
   try {
-    if (serverState(folders)?.isReady === true) return attach(true);
+    if (serverState(folders)?.isReady === true) return true;
     const binaries = findBinaries(folders.cache, folders.account);
     createData(folders, binaries);
-    const settings = { ...SETTINGS, unix_socket_directories: folders.socket, ...options.settings };
-    await launchServer(folders, binaries, settings);
-    return attach(false);
+    const all = { ...SETTINGS, unix_socket_directories: folders.socket, ...settings };
+    await launchServer(folders, binaries, all);
+    return false;
   } finally {
+    ownLocks.delete(lock);
     fs.rmSync(lock, { force: true });
   }
 }
@@ -79,6 +128,18 @@ function urlOf({ socket }: ServerFolders): string {
   return `postgres://postgres@/postgres?host=${encodeURIComponent(socket)}&port=5432`;
 }
 
+// A container that starts again gets the same process numbers: our own in the file proves nothing.
+const ownLocks = new Set<string>();
+
+function isStale(lock: string): boolean {
+  const owner = Number(readLines(lock)[0]);
+  if (owner === process.pid) return !ownLocks.has(lock);
+  if (owner > 0) return !isAlive(owner);
+  // Killed between making the file and writing its number into it.
+  const madeAtMs = fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+  return systemClock.nowMs() - madeAtMs > embeddedLimits.stopDeadlineMs;
+}
+
 /** True: we hold the lock and start it. False: it runs. */
 async function takeStartLock(lock: string, folders: ServerFolders): Promise<boolean> {
   const endsAtMs = systemClock.monotonicMs() + embeddedLimits.startDeadlineMs;
@@ -86,14 +147,14 @@ async function takeStartLock(lock: string, folders: ServerFolders): Promise<bool
     if (serverState(folders)?.isReady === true) return false;
     try {
       fs.writeFileSync(lock, String(process.pid), { flag: "wx" });
+      ownLocks.add(lock);
       return true;
     } catch (error) {
       if ((error as { code?: string }).code !== "EEXIST") throw error;
     }
-    const owner = Number(readLines(lock)[0]);
-    if (owner > 0 && !isAlive(owner)) fs.rmSync(lock, { force: true });
+    if (isStale(lock)) fs.rmSync(lock, { force: true });
     if (systemClock.monotonicMs() > endsAtMs) {
-      throw new Error(`the embedded PostgreSQL is being started by process ${owner} for too long`);
+      throw new Error(`the embedded PostgreSQL is being started by somebody for too long: ${lock}`);
     }
     await sleep(embeddedLimits.pollPeerMs);
   }

@@ -54,7 +54,8 @@ export async function launchServer(
   binaries: Binaries,
   settings: Readonly<Record<string, string>>,
 ): Promise<number> {
-  if (!isDataInUse(folders.data)) removeStaleLocks(folders);
+  await waitForOrphans(folders.data);
+  removeStaleLocks(folders);
   // A file and not a pipe: the server must be able to write when we are gone.
   const logFile = path.join(folders.cache, "postgres.log");
   const output = fs.openSync(logFile, "w", 0o600);
@@ -130,15 +131,25 @@ function isServer(pid: number, data: string): boolean {
   return workingFolder(String(pid)) === realPath(data);
 }
 
+/** After a kill -9 the server's children end by themselves, a moment later. */
+async function waitForOrphans(data: string): Promise<void> {
+  const turns = embeddedLimits.stopDeadlineMs / embeddedLimits.pollMs;
+  for (let turn = 0; turn < turns && isDataInUse(data); turn++) await sleep(embeddedLimits.pollMs);
+  if (isDataInUse(data)) throw new Error(`a PostgreSQL without its parent still works on ${data}`);
+}
+
 function isDataInUse(data: string): boolean {
-  if (process.platform !== "linux") return true;
+  // Elsewhere PostgreSQL's own check of its pid file must do.
+  if (process.platform !== "linux") return false;
   const real = realPath(data);
   return fs
     .readdirSync("/proc")
     .some((entry) => /^\d+$/.test(entry) && workingFolder(entry) === real);
 }
 
+/** A stale pid file whose number somebody else has by now would keep the server from starting. */
 function removeStaleLocks({ data, socket }: ServerFolders): void {
+  if (process.platform !== "linux") return;
   const stale = [
     path.join(data, "postmaster.pid"),
     path.join(socket, ".s.PGSQL.5432.lock"),

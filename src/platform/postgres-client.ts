@@ -45,6 +45,11 @@ export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
   };
 }
 
+/** A connection of one's own; not connected yet. Pipelined: single statements only. */
+export function createClient(options: ConnectionOptions, pipeline: boolean): pg.Client {
+  return new pg.Client({ ...clientConfig(options), pipeline });
+}
+
 /** A statement as pg takes it; the name makes the connection keep the plan. */
 export function toQuery(statement: Sql): pg.QueryConfig {
   const { text, values, name } = statement;

@@ -1,7 +1,7 @@
-import pg from "pg";
+import type pg from "pg";
 import type { Logger } from "./log.ts";
 import {
-  clientConfig,
+  createClient,
   toQuery,
   toResult,
   type ConnectionOptions,
@@ -15,7 +15,7 @@ import {
   type Transaction,
   type TransactionOptions,
 } from "./postgres-transaction.ts";
-import type { Sql } from "./sql.ts";
+import { sql, type Sql } from "./sql.ts";
 
 export { isCheckViolation, isForeignKeyViolation, isUniqueViolation } from "./postgres-errors.ts";
 export type { Result } from "./postgres-client.ts";
@@ -60,7 +60,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   const pool = createPool({ ...options, size });
   const readers = Array.from({ length: readerCount }, () =>
     createSteadyClient({
-      open: () => new pg.Client({ ...clientConfig(options), pipeline: true }),
+      open: () => createClient(options, true),
       log,
       onConnected: pool.clearAway,
     }),
@@ -132,15 +132,15 @@ export interface ListenerOptions extends ConnectionOptions {
  * in its time takes the connection for dead, so regular reads find a half-open one.
  */
 export function openListener(options: ListenerOptions): Listener {
+  const listen = sql`LISTEN ${sql.identifier(options.channel)}`;
   const steady = createSteadyClient({
     open: () => {
-      const client = new pg.Client({ ...clientConfig(options), pipeline: true });
+      const client = createClient(options, true);
       client.on("notification", (message) => options.onNotification(message.payload ?? ""));
       return client;
     },
     log: options.log,
-    prepare: async (client) =>
-      void (await client.query(`LISTEN ${pg.escapeIdentifier(options.channel)}`)),
+    prepare: async (client) => void (await client.query(listen.text)),
     onConnected: () => options.onConnected(),
     onLost: () => options.onLost(),
   });
