@@ -24,15 +24,33 @@ export interface ChaosProxy {
   close(): Promise<void>;
 }
 
-/** A TCP proxy in front of a PostgreSQL address, for breaking what lies between. */
-export async function startChaosProxy(databaseUrl: string): Promise<ChaosProxy> {
+/**
+ * A TCP proxy in front of a PostgreSQL address, for breaking what lies between. With `only`, the
+ * weather is for connections that give this application name; the others always pass.
+ */
+export async function startChaosProxy(databaseUrl: string, only?: string): Promise<ChaosProxy> {
   const target = targetOf(databaseUrl);
   const pairs = new Set<readonly [Socket, Socket]>();
+  const sheltered = new Set<Socket>();
   let weather: Weather = "fair";
   let latencyMs = 0;
   let filter = (chunk: Buffer): Buffer => chunk;
 
   const server = createServer((client) => {
+    if (only === undefined) return open(client, true);
+    // The first message names the application.
+    client
+      .on("error", () => {})
+      .once("data", (startup: Buffer) => {
+        client.pause();
+        client.unshift(startup);
+        open(client, startup.includes(`application_name\0${only}\0`));
+        client.resume();
+      });
+  });
+
+  function open(client: Socket, isExposed: boolean): void {
+    if (!isExposed) return connectThrough(client);
     if (weather === "cut" || weather === "reset") {
       reset(client);
       return;
@@ -50,7 +68,22 @@ export async function startChaosProxy(databaseUrl: string): Promise<ChaosProxy> 
       upstream.destroy();
     };
     for (const socket of pair) socket.on("error", () => {}).on("close", end);
-  });
+  }
+
+  function connectThrough(client: Socket): void {
+    const upstream = createConnection(target);
+    client.pipe(upstream).pipe(client);
+    for (const socket of [client, upstream]) {
+      sheltered.add(socket);
+      socket
+        .on("error", () => {})
+        .on("close", () => {
+          sheltered.delete(socket);
+          client.destroy();
+          upstream.destroy();
+        });
+    }
+  }
 
   function forward(from: Socket, to: Socket, pass: (chunk: Buffer) => Buffer): void {
     from.on("data", (chunk) => {
@@ -85,6 +118,7 @@ export async function startChaosProxy(databaseUrl: string): Promise<ChaosProxy> 
     },
     async close() {
       for (const pair of pairs) drop(pair, (socket) => socket.destroy());
+      for (const socket of sheltered) socket.destroy();
       server.close();
       await once(server, "close");
     },

@@ -59,6 +59,15 @@ export const VERIFIER_BUSY = platformErrors.rejection("overloaded", {
   headers: RETRY_SOON,
 });
 
+const REFUSAL_CODES = [
+  "token_invalid",
+  "token_expired",
+  "principal_unknown",
+  "unavailable",
+  "overloaded",
+  "rate_limited",
+] as const;
+
 /** The constant refusal; the reason is for the log. */
 export function tokenInvalid(reason: RefusalReason): Rejection {
   return invalid.get(reason)!;
@@ -89,23 +98,20 @@ export interface RefusalLog {
  * not fill the disk. Of a token only the first digits of its digest are shown.
  */
 export function createRefusalLog(metrics: Metrics, log: Logger, clock: Clock): RefusalLog {
-  const counters = new Map<string, Counter>();
+  // All of them now: main learns once which series a thread has.
+  const counters = new Map<string, Counter>(
+    REFUSAL_CODES.map((code) => [
+      code,
+      metrics.counter("brigade_auth_rejections_total", "Refused tokens", { code }),
+    ]),
+  );
   let secondBegan = 0;
   let lines = 0;
   let suppressed = 0;
 
-  function count(code: string): void {
-    let counter = counters.get(code);
-    if (counter === undefined) {
-      counter = metrics.counter("brigade_auth_rejections_total", "Refused tokens", { code });
-      counters.set(code, counter);
-    }
-    counter.add();
-  }
-
   return {
     refuse(rejection, { token, address, issuer, sessionId }) {
-      count(rejection.code);
+      counters.get(rejection.code)!.add();
       const second = clock.nowSeconds();
       if (second !== secondBegan) {
         if (suppressed > 0) log.warn({ event: "refusals_not_logged", count: suppressed });
