@@ -195,9 +195,9 @@ export const serverLimits = Object.freeze({
   bodiesBytesMax: 64 * 1024 * 1024,
   /** Rest of a refused body that is read and thrown away so that the refusal arrives. */
   lingerBytesMax: 8 * 1024 * 1024,
-  lingerMs: 2_000,
-  /** A refusal of bad framing: long enough for its bytes to leave. */
-  farewellMs: 20,
+  lingerMs: 4_000,
+  /** Nothing came for this long: the client has stopped sending. */
+  lingerTickMs: 200,
   balanceEveryMs: 1_000,
   balanceSurplusRatio: 1.25,
   /** After this the connections of a draining thread are closed. */

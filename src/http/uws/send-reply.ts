@@ -8,8 +8,7 @@ import type { UwsRequest } from "./read-request.ts";
  * All header fields leave in one call: the block was checked when it was made.
  */
 export function writeWire(response: HttpResponse, wire: Wire, closeAfter: boolean): void {
-  if (wire.status !== 200) response.writeStatus(statusLine(wire.status));
-  response.writeHeader("x-request-id", `${wire.requestId}\r\n${wire.head}`);
+  writeHead(response, wire);
   // RFC 9110 §8.6: no content-length with 204; §15.4.5: 304 has no body.
   const isBare = wire.status === 204 || wire.status === 304;
   if (!isBare && !wire.headOnly) {
@@ -23,42 +22,60 @@ export function writeWire(response: HttpResponse, wire: Wire, closeAfter: boolea
   response.endWithoutBody();
 }
 
+function writeHead(response: HttpResponse, wire: Wire): void {
+  if (wire.status !== 200) response.writeStatus(statusLine(wire.status));
+  response.writeHeader("x-request-id", `${wire.requestId}\r\n${wire.head}`);
+}
+
 function lengthOf(body: string | Uint8Array): number {
   return typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
 }
 
 /**
- * Answers at once, then ends the connection. The answer stays unfinished for `lingerMs`, while
- * what is left of the body is thrown away: closed with bytes unread, TCP would reset the
- * connection and the client would never see why. And while an answer is unfinished the parser
- * closes on a further request in the same packet instead of serving it, which `end(body, true)`
- * inside a callback does not do.
+ * Answers, and closes before another byte is read. Not in the request's own callback: there the
+ * wish to close is looked at only after the whole packet was parsed, and the next request in it
+ * would be served. While an answer is owed, the parser closes on a further request instead.
  */
-export function sayAndClose(
-  response: HttpResponse,
-  request: UwsRequest,
-  wire: Wire,
-  lingerMs: number,
-): void {
-  if (wire.headOnly || wire.body.length === 0) return writeWire(response, wire, true);
-  let left = serverLimits.lingerBytesMax;
-  let ended = false;
-  const end = (): void => {
-    if (ended || request.aborted) return;
-    ended = true;
-    clearTimeout(timer);
-    response.cork(() => response.end("", true));
-  };
-  const timer = setTimeout(end, lingerMs);
-  response.onAborted(() => {
+export function sayAndClose(response: HttpResponse, request: UwsRequest, wire: Wire): void {
+  response.onAborted(() => (request.aborted = true));
+  setImmediate(() => {
+    if (!request.aborted) response.cork(() => writeWire(response, wire, true));
+  });
+}
+
+/**
+ * Refuses a long body that is still being sent. Closed with bytes unread, TCP would reset the
+ * connection and the client would never see why. So the answer leaves at once but for its last
+ * byte, the body is thrown away, and the last byte follows when the client is done or has stopped
+ * to listen. One that goes on and on is cut off.
+ */
+export function sayAndLinger(response: HttpResponse, request: UwsRequest, wire: Wire): void {
+  const body = Buffer.from(wire.body);
+  let discarded = 0;
+  let discardedBefore = -1;
+  let ticks = serverLimits.lingerMs / serverLimits.lingerTickMs;
+  const stop = (): void => {
     request.aborted = true;
-    clearTimeout(timer);
-  });
-  response.writeStatus(statusLine(wire.status));
-  response.writeHeader("x-request-id", `${wire.requestId}\r\n${wire.head}\r\nconnection: close`);
-  response.write(wire.body);
+    clearInterval(timer);
+  };
+  const finish = (): void => {
+    if (request.aborted) return;
+    stop();
+    response.cork(() => response.tryEnd(body.subarray(-1), body.length));
+  };
+  const timer = setInterval(() => {
+    if (discarded === discardedBefore) return finish();
+    discardedBefore = discarded;
+    ticks -= 1;
+    if (ticks <= 0) response.close();
+  }, serverLimits.lingerTickMs);
+  response.onAborted(stop);
   response.onData((chunk, isLast) => {
-    left -= chunk.byteLength;
-    if (left < 0 || (isLast && request.contentLength > 0)) end();
+    discarded += chunk.byteLength;
+    if (isLast) finish();
+    else if (discarded > serverLimits.lingerBytesMax && !request.aborted) response.close();
   });
+  writeHead(response, wire);
+  response.writeHeader("connection", "close");
+  response.tryEnd(body.subarray(0, -1), body.length);
 }

@@ -9,7 +9,7 @@ import type { Wire } from "../wire.ts";
 import { createBalance, type Balance } from "./balance.ts";
 import { guard } from "./guard.ts";
 import { UwsRequest, type BodyBudget } from "./read-request.ts";
-import { sayAndClose, writeWire } from "./send-reply.ts";
+import { sayAndClose, sayAndLinger, writeWire } from "./send-reply.ts";
 
 export interface UwsServerOptions {
   readonly pipeline: Pipeline;
@@ -174,13 +174,12 @@ class ThreadServer implements UwsServer {
   }
 
   #send(response: uWS.HttpResponse, request: UwsRequest, wire: Wire, isHard: boolean): void {
-    if (isHard) return sayAndClose(response, request, wire, serverLimits.farewellMs);
-    if (!request.bodyEnded) {
-      // The parser skips the short rest of a refused body; a late or a long one is not waited for.
-      if (wire.status === 408) return sayAndClose(response, request, wire, serverLimits.farewellMs);
-      if (request.contentLength > this.#pipeline.bodyBytesMax) {
-        return sayAndClose(response, request, wire, serverLimits.lingerMs);
-      }
+    // A late body is given up with its connection; the rest of a short one the parser skips.
+    if (isHard || (wire.status === 408 && !request.bodyEnded)) {
+      return sayAndClose(response, request, wire);
+    }
+    if (!request.bodyEnded && request.contentLength > this.#pipeline.bodyBytesMax) {
+      return sayAndLinger(response, request, wire);
     }
     writeWire(response, wire, this.#draining || this.#balance.shed());
   }
