@@ -101,7 +101,8 @@ export function createVerifyPool(options: VerifyPoolOptions): VerifyPool {
   }
 
   function dispatch(): void {
-    while (waiting.length > 0 && inFlight.size < batchesMax && state === "warm") {
+    if (state !== "warm") return;
+    while (waiting.length > 0 && inFlight.size < batchesMax) {
       const batch = waiting.splice(0, limits.batchTokensMax);
       inFlight.add(batch);
       void run(batch, pool!);

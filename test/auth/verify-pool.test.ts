@@ -64,7 +64,7 @@ test("each token of a batch gets its own verdict", async () => {
     const key = index % 3 === 0 ? rsa : ed;
     return taskOf(key, `h.${index}`, index % 5 === 0 ? "h.x" : `h.${index}`);
   });
-  const verdicts = await Promise.all(tasks.map((task) => pool.verify(task)));
+  const verdicts = await Promise.all(tasks.map(async (task) => pool.verify(task)));
   assert.deepEqual(
     verdicts,
     tasks.map((_, index) => index % 5 !== 0),
@@ -154,7 +154,7 @@ test("a pool that closes finishes what is under way and refuses what waits", asy
   await pool.start();
   const { batchTokensMax, batchesPerThreadMax } = verifyPoolLimits;
   const task = taskOf(rsa, "a.b");
-  const underWay = Array.from({ length: batchTokensMax * batchesPerThreadMax }, () =>
+  const underWay = Array.from({ length: batchTokensMax * batchesPerThreadMax }, async () =>
     pool.verify(task),
   );
   const waits = Promise.allSettled([Promise.resolve(pool.verify(task))]);
