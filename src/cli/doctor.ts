@@ -5,7 +5,7 @@ import { cliLimits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
 import { defineCommand, EXIT } from "./command.ts";
 import { examineDatabase } from "./doctor-database.ts";
-import { createTerminalLog, locateDatabase } from "./open-database.ts";
+import { createTerminalLog, withDatabaseUrl } from "./open-database.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 /** What one look found. A warning lets the server run; a failure does not. */
@@ -63,13 +63,11 @@ function examineSettings(tell: Tell): Config | undefined {
 async function examine(config: Config, terminal: Terminal, tell: Tell): Promise<void> {
   tell(await freeSpace(config));
   const log: Logger = createTerminalLog(config, terminal);
-  let url: string;
   try {
-    url = await locateDatabase(config, log);
+    await withDatabaseUrl(config, log, (url) => examineDatabase(config, url, log, tell));
   } catch (error) {
-    return tell({ name: "database", verdict: "fail", text: (error as Error).message });
+    tell({ name: "database", verdict: "fail", text: (error as Error).message });
   }
-  await examineDatabase(config, url, log, tell);
 }
 
 /** The range for which there is a binary of the HTTP server. */

@@ -1,7 +1,7 @@
 import { loadConfig } from "../platform/config.ts";
 import { migrate } from "../platform/migrate.ts";
 import { defineCommand, EXIT } from "./command.ts";
-import { createTerminalLog, locateDatabase } from "./open-database.ts";
+import { createTerminalLog, withDatabaseUrl } from "./open-database.ts";
 
 export const migrateCommands = [
   defineCommand({
@@ -13,7 +13,7 @@ export const migrateCommands = [
     async run({ terminal }) {
       const config = loadConfig();
       const log = createTerminalLog(config, terminal);
-      const applied = await migrate(await locateDatabase(config, log), log);
+      const applied = await withDatabaseUrl(config, log, (url) => migrate(url, log));
       for (const name of applied) terminal.out(name);
       if (applied.length === 0) terminal.err("brigade: the database is up to date");
       return EXIT.ok;

@@ -2,6 +2,7 @@ import { importProducts, seedProducts } from "../contexts/products-catalog/index
 import { cliLimits } from "../platform/limits.ts";
 import { defineCommand, EXIT, UsageError } from "./command.ts";
 import { withWorkspace } from "./open-database.ts";
+import { printable } from "./terminal.ts";
 
 const FORMATS = ["taco", "csv", "jsonl"] as const;
 type Format = (typeof FORMATS)[number];
@@ -22,6 +23,11 @@ export const importCommands = [
         value: "FILE",
         description: "csv only, required: which column is what, as JSON",
       },
+      source: {
+        type: "string",
+        value: "NAME",
+        description: "Source of the rows that name none (default manual)",
+      },
       json: { type: "boolean", description: "The counts as JSON" },
     },
     notes: [
@@ -36,17 +42,16 @@ export const importCommands = [
       }
       return await withWorkspace(terminal, async ({ database, log }) => {
         const progress = terminal.progress("products");
-        const outcome = await importProducts({
+        const counts = await importProducts({
           database,
           format,
           path: positionals[0]!,
           ...(values.map === undefined ? {} : { mapPath: values.map }),
+          ...(values.source === undefined ? {} : { source: values.source }),
           onProgress: progress.update,
+          onRejected: ({ line, reason }) => progress.note(`line ${line}: ${printable(reason)}`),
           log,
         }).finally(progress.end);
-        for (const { line, reason } of outcome.rejected) terminal.err(`line ${line}: ${reason}`);
-        const { inserted, updated, unchanged } = outcome;
-        const counts = { inserted, updated, unchanged, rejected: outcome.rejected.length };
         terminal.out(
           values.json === true
             ? JSON.stringify(counts)
@@ -81,7 +86,8 @@ export const seedCommands = [
     async run({ values, terminal }) {
       const count = readCount(values.products);
       return await withWorkspace(terminal, async ({ database }) => {
-        const added = await seedProducts(database, count);
+        const progress = terminal.progress("products");
+        const added = await seedProducts(database, count, progress.update).finally(progress.end);
         terminal.out(`${added} added`);
         return EXIT.ok;
       });

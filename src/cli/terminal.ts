@@ -18,6 +18,8 @@ export interface Terminal {
 export interface Progress {
   /** `total` is undefined while nobody knows it. */
   update(done: number, total?: number): void;
+  /** A line of its own in between. */
+  note(line: string): void;
   end(): void;
 }
 
@@ -70,7 +72,8 @@ function readSecret(question: string): Promise<string | undefined> {
       for (const character of typed.toString("utf8")) {
         if (character === "\r" || character === "\n") return end(() => resolve(text));
         if (character === INTERRUPT) return end(() => reject(new CommandFailure("interrupted")));
-        if (character === "\u007f" || character === "\b") text = [...text].slice(0, -1).join("");
+        if (character === "\u007f" || character === "\b")
+          text = Array.from(text).slice(0, -1).join("");
         else text += character;
       }
     };
@@ -93,6 +96,7 @@ export function createBar(label: string, write: (line: string, isLast: boolean) 
       drawnMs = nowMs;
       write(last, false);
     },
+    note: (line) => write(line, true),
     end: () => write(last, true),
   };
 }
@@ -121,6 +125,7 @@ export function createPlainProgress(label: string, write: (line: string) => void
       write(last);
       last = undefined;
     },
+    note: write,
     end() {
       if (last !== undefined) write(last);
     },

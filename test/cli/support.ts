@@ -66,7 +66,11 @@ export function createInlineBrigade(env: Readonly<Record<string, string>>): Brig
         err: (line) => void (ran.stderr += `${line}\n`),
         readInput: async () => (options.stdin ?? "").replace(/\r?\n$/, ""),
         readSecret: async () => undefined,
-        progress: () => ({ update() {}, end() {} }),
+        progress: () => ({
+          update() {},
+          note: (line) => void (ran.stderr += `${line}\n`),
+          end() {},
+        }),
       });
       return { code, ...ran };
     } finally {

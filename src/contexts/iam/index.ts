@@ -7,7 +7,6 @@ import { createIamRoutes } from "./routes.ts";
 import { createIssuerNames, createLoadRoles, createProvisionUser } from "./store.ts";
 import { createUserStore, type UserStore } from "./user-store.ts";
 
-export { iamErrors } from "./errors.ts";
 export type { Role, RoleStore } from "./role-store.ts";
 export { EVERY_TENANT, type User, type UserStore } from "./user-store.ts";
 

@@ -19,10 +19,12 @@ const admin = await iam.provision({ tenantId });
 await iam.users.assignRole({ ...role, userId: admin });
 const userIds = [admin];
 for (let count = 1; count < 23; count++) userIds.push(await iam.provision({ tenantId }));
-// Everybody at the same moment: only the id can order them.
-await database.query(sql`
-  UPDATE iam.users SET created_at = '2026-01-01', updated_at = '2026-01-01'
-   WHERE tenant_id = ${tenantId}`);
+// Everybody at the same moment, and stored in the opposite order: only the id can order them.
+for (const userId of userIds.toReversed()) {
+  await database.query(sql`
+    UPDATE iam.users SET created_at = '2026-01-01', updated_at = '2026-01-01'
+     WHERE id = ${userId}`);
+}
 
 async function listed(query: string): Promise<{ ids: string[]; pagination: any }> {
   const { status, body } = await ask(admin, "GET", `/v1/users${query}`);

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, test } from "node:test";
+import { withDatabase } from "../support/database.ts";
+import { startServer } from "../support/server.ts";
+import { createBrigade, createInlineBrigade } from "./support.ts";
+
+const EMAIL = "smoke@example.org";
+const PASSWORD = "vinte e sete abacaxis";
+const { url: databaseUrl, drop } = await withDatabase();
+after(drop);
+const brigade = createInlineBrigade({ DATABASE_URL: databaseUrl });
+
+test("against a running server every step passes and the session is gone afterwards", async () => {
+  const created = await brigade(["users", "create", "--email", EMAIL, "--password-stdin"], {
+    stdin: PASSWORD,
+  });
+  assert.equal(created.code, 0, created.stderr);
+  const server = await startServer({ databaseUrl });
+  try {
+    const spawned = createBrigade({
+      BRIGADE_SMOKE_EMAIL: EMAIL,
+      BRIGADE_SMOKE_PASSWORD: PASSWORD,
+    });
+    const ran = await spawned(["smoke", `${server.url}/`]);
+    assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+    const steps = ["health", "login", "who am I", "products", "logout", "token is dead"];
+    const lines = ran.stdout.trim().split("\n");
+    assert.equal(lines.length, steps.length);
+    for (const [index, step] of steps.entries()) {
+      assert.match(lines[index]!, new RegExp(`^ok +${step} +(200|401) +\\d+ ms$`));
+    }
+    assert.ok(!ran.stdout.includes(PASSWORD) && !ran.stderr.includes(PASSWORD));
+
+    const wrong = await brigade(["smoke", server.url, "--email", EMAIL, "--password-stdin"], {
+      stdin: "vinte e oito abacaxis",
+    });
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stdout, /^FAILED login +401 credentials_invalid/m);
+    assert.doesNotMatch(wrong.stdout, /who am I/);
+    assert.match(wrong.stderr, /^brigade: login: expected 200, got 401 credentials_invalid\n$/);
+  } finally {
+    await server.stop();
+  }
+});
+
+/** A server that answers everything well, but for one thing. */
+async function withStub<T>(broken: RequestListener, use: (url: string) => Promise<T>): Promise<T> {
+  const server = createServer(broken).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  try {
+    return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const ANSWERS: Record<string, object> = {
+  "/health": { status: "healthy" },
+  "/auth/login": { access_token: "a.b.c" },
+  "/auth/whoami": { is_authenticated: true },
+  "/v1/products?limit=1": { data: [] },
+  "/auth/logout": { message: "ok" },
+};
+const env = { BRIGADE_SMOKE_EMAIL: EMAIL, BRIGADE_SMOKE_PASSWORD: PASSWORD };
+
+test("each step can fail, and the first that does ends it with 1", async () => {
+  const broken: [string, string, number, object][] = [
+    ["/health", "health", 200, { status: "unhealthy" }],
+    ["/health", "health", 503, { status: "unhealthy" }],
+    ["/auth/login", "login", 200, {}],
+    ["/auth/whoami", "who am I", 200, { is_authenticated: false }],
+    ["/v1/products?limit=1", "products", 403, { error_code: "permission_denied" }],
+    ["/auth/logout", "logout", 500, {}],
+    // A server that goes on believing a token after the logout.
+    ["/nothing", "token is dead", 200, {}],
+  ];
+  for (const [path, step, status, body] of broken) {
+    const ran = await withStub(
+      (request, response) => {
+        const isBroken = request.url === path;
+        response.writeHead(isBroken ? status : 200, { "content-type": "application/json" });
+        response.end(JSON.stringify(isBroken ? body : ANSWERS[request.url!]));
+      },
+      (url) => brigade(["smoke", url], { env }),
+    );
+    assert.equal(ran.code, 1, `${path}: ${ran.stdout}`);
+    assert.match(ran.stdout.trim().split("\n").at(-1)!, new RegExp(`^FAILED ${step} `));
+    assert.match(ran.stderr, new RegExp(`^brigade: ${step}: expected`));
+  }
+});
+
+test("a server that is not there is one sentence with the reason", async () => {
+  const ran = await brigade(["smoke", "http://127.0.0.1:1"], { env });
+  assert.equal(ran.code, 1);
+  assert.match(ran.stdout, /^FAILED health +no answer/);
+  assert.match(ran.stderr, /^brigade: health: no answer \([^\n]+\)\n$/);
+});
+
+test("a redirect and an endless answer are not followed", async () => {
+  const redirected = await withStub(
+    (_, response) => void response.writeHead(302, { location: "http://127.0.0.1:2/" }).end(),
+    (url) => brigade(["smoke", url], { env }),
+  );
+  assert.equal(redirected.code, 1);
+  assert.match(redirected.stderr, /redirected/);
+  const endless = await withStub(
+    (_, response) => {
+      response.on("error", () => {});
+      const more = () =>
+        void (response.destroyed || (response.write("x".repeat(65_536)), setImmediate(more)));
+      more();
+    },
+    (url) => brigade(["smoke", url], { env }),
+  );
+  assert.equal(endless.code, 1);
+  assert.match(endless.stderr, /more than \d+ bytes/);
+});
