@@ -5,24 +5,11 @@ import { admissionLimits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Counter, Metrics } from "../../platform/metrics.ts";
 import { authErrors } from "../errors.ts";
-import { TOKEN_FAULTS, type TokenFaultCode } from "../token/fault.ts";
+import { TOKEN_FAULTS } from "../token/fault.ts";
 import { tokenLabel } from "../token/digest.ts";
 
-/** Why a token is refused, beyond what is wrong with its text and claims. For log and metrics. */
-export type RefusalReason =
-  | TokenFaultCode
-  | "api_key"
-  | "refresh_token"
-  | "issuer"
-  | "key"
-  | "signature"
-  | "session_ended"
-  | "session_of_another"
-  | "token_revoked"
-  | "account_disabled"
-  | "tenant";
-
-const REASONS: readonly RefusalReason[] = [
+/** Why a token is refused: what is wrong with its text, or the rest. For log and metrics. */
+const REASONS = [
   ...TOKEN_FAULTS,
   "api_key",
   "refresh_token",
@@ -34,7 +21,8 @@ const REASONS: readonly RefusalReason[] = [
   "token_revoked",
   "account_disabled",
   "tenant",
-];
+] as const;
+export type RefusalReason = (typeof REASONS)[number];
 
 // One answer for every reason, made once: refusing costs no allocation.
 const invalid = new Map<RefusalReason, Rejection>(
