@@ -157,6 +157,13 @@ for (const stores of [1, 2]) {
   });
 }
 
+test("two series with one fingerprint are two series", () => {
+  const metrics = createMetrics();
+  metrics.counter("twin_total", "Twins", { n: "l75sncs" }).add(1);
+  metrics.counter("twin_total", "Twins", { n: "9o0sw1p" }).add(2);
+  assert.match(render(metrics), /n="l75sncs"\} 1\n.*n="9o0sw1p"\} 2\n/);
+});
+
 test("a gauge is asked at each refresh and may be any number", () => {
   const metrics = createMetrics();
   let value = -1.25;

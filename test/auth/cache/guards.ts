@@ -3,7 +3,7 @@ import type { createAuthCache } from "../../../src/auth/cache/auth-cache.ts";
 import type { createClaimsTable } from "../../../src/auth/cache/claims-table.ts";
 import { createTableUpkeep } from "../../../src/auth/cache/table-upkeep.ts";
 import { createMetrics } from "../../../src/platform/metrics.ts";
-import { digestOf, entryOf, fillOf, tinyMemory } from "./fixtures.ts";
+import { ISSUER, digestOf, entryOf, fillOf, tinyMemory } from "./fixtures.ts";
 import { interleave } from "./interleave.ts";
 
 /** The part under test: the source, or a copy of it with one guard taken out. */
@@ -45,6 +45,36 @@ export const guards = {
     const found = cache.lookup("token", NOW_SECONDS);
     assert.equal(found?.principal, undefined);
     assert.deepEqual(found?.claims, fill.claims);
+  },
+
+  "an issuer's key that is withdrawn during a look-up is not forgotten"(source) {
+    for (let at = 0, happened = true; happened; at++) {
+      const { shared, generations, clock } = tinyMemory();
+      const cache = source.createAuthCache({
+        shared,
+        generations,
+        clock,
+        ttlSeconds: 300,
+        spawn: 1,
+        digest: () => digestOf(1),
+        metrics: createMetrics(),
+      });
+      const { principal } = fillOf(generations, "ana");
+      cache.fill("token", fillOf(generations, "ana"));
+      generations.bump({ kind: "roles" });
+      happened = interleave(
+        "load",
+        at,
+        () => generations.bump({ kind: "issuer", issuer: ISSUER }),
+        () => {
+          const found = cache.lookup("token", NOW_SECONDS);
+          // The signature is not checked again: what it was checked under must be kept.
+          if (found !== undefined) cache.fill("token", { ...found, principal });
+        },
+      );
+      const after = cache.lookup("token", NOW_SECONDS);
+      assert.equal(after === undefined, happened, `bump before load ${at}`);
+    }
   },
 
   "a slot that is rewritten while it is copied is never believed"({ createClaimsTable: create }) {

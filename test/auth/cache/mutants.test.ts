@@ -43,6 +43,13 @@ const MUTANTS: readonly Mutant[] = [
     caughtBy: "a first-level fill keeps what was captured, not what is current",
   },
   {
+    without: "the generations that the claims were verified under",
+    file: "auth-cache.ts",
+    line: "generations.recapture(claimsOnly.indexes, claimsOnly.captured);",
+    becomes: "generations.capture(claimsOnly.indexes);",
+    caughtBy: "an issuer's key that is withdrawn during a look-up is not forgotten",
+  },
+  {
     without: "the second look at the sequence",
     file: "slot-reader.ts",
     line: "if (Atomics.load(words, at + SEQUENCE) !== sequence) return false;",
