@@ -82,7 +82,6 @@ function setColumns(columns: ProductColumns, body: ProductChangesBody, pathPrefi
     else if (cleaned.text === null) refuse(field, "min_length", "must not be empty");
     else columns.name = cleaned.text;
   }
-  columns.prepared_name = prepareName(columns.name);
 
   if (body.image_url !== undefined) {
     const isEmpty = body.image_url === null || body.image_url.trim() === "";
@@ -100,4 +99,5 @@ function setColumns(columns: ProductColumns, body: ProductChangesBody, pathPrefi
     else if (body.score?.[part] !== undefined) columns[column] = body.score[part];
   }
   if (faults.length > 0) throw validationFailure(faults);
+  columns.prepared_name = prepareName(columns.name);
 }

@@ -1,36 +1,24 @@
 import { Type, type Static } from "typebox";
 import { json } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
-import type { Clock } from "../../platform/clock.ts";
 import { platformErrors, type FieldFault } from "../../platform/errors.ts";
-import { newId } from "../../platform/ids.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { KINDS, PLACES, type Kind } from "./classification.ts";
 import { given, instant, instantOf, paginationOf, toPage } from "./product-query.ts";
-import { MANAGE_PRODUCTS, TAG, versionQuery, writtenReply } from "./routes.ts";
-import { cleanText, expectedVersion, validationFailure, type TextRule } from "./rules.ts";
 import {
-  classification,
-  enveloped,
-  listed,
-  paging,
-  pagination,
-  uuidText,
-  written,
-} from "./schemas.ts";
+  createClassificationWriteRoutes,
+  ID,
+  type ClassificationRouteOptions,
+} from "./routes-classification-writes.ts";
+import { TAG } from "./routes.ts";
+import { validationFailure } from "./rules.ts";
+import { classification, enveloped, listed, paging, pagination, uuidText } from "./schemas.ts";
 import {
   CLASSIFICATION_SORTS,
-  type ClassificationChanges,
   type ClassificationRow,
   type ClassificationStore,
 } from "./store-classifications.ts";
 
-export interface ClassificationRouteOptions {
-  readonly classifications: ClassificationStore;
-  readonly clock: Clock;
-}
-
-const ID = Type.Object({ id: uuidText });
 const filters = {
   name: Type.Optional(Type.String({ maxLength: productLimits.shortTextCharactersMax })),
   author_id: Type.Optional(uuidText),
@@ -45,38 +33,11 @@ const full = { full: Type.Optional(Type.Boolean({ description: "Whole rows in pl
 const sourceListQuery = Type.Object({ ...filters, ...full }, { additionalProperties: false });
 const sourceQuery = Type.Object(full, { additionalProperties: false });
 
-const name = Type.String({ minLength: 1, maxLength: productLimits.shortTextCharactersMax });
-const description = Type.Optional(
-  Type.Unsafe<string | null>({
-    type: ["string", "null"],
-    maxLength: productLimits.mediumTextCharactersMax,
-  }),
-);
-const newBody = Type.Object({ name, description }, { additionalProperties: false });
-const changesBody = Type.Object(
-  {
-    name: Type.Optional(name),
-    description,
-    version: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-    id: Type.Optional(Type.Unknown()),
-    author_id: Type.Optional(Type.Unknown()),
-    created_at: Type.Optional(Type.Unknown()),
-    updated_at: Type.Optional(Type.Unknown()),
-    discarded: Type.Optional(Type.Unknown()),
-  },
-  { additionalProperties: false },
-);
-
-const TEXTS: Readonly<Record<"name" | "description", TextRule>> = {
-  name: { charactersMax: productLimits.shortTextCharactersMax },
-  description: { charactersMax: productLimits.mediumTextCharactersMax, hasLines: true },
-};
-
 /** List, read, make, change and discard each kind of classification. */
 export function createClassificationRoutes(options: ClassificationRouteOptions): Route[] {
   return KINDS.flatMap((kind) => [
     ...(kind === "sources" ? sourceReadRoutes(options) : readRoutes(kind, options)),
-    ...writeRoutes(kind, options),
+    ...createClassificationWriteRoutes(kind, options),
   ]);
 }
 
@@ -188,93 +149,6 @@ function readRoutes(kind: Kind, { classifications: store }: ClassificationRouteO
   ];
 }
 
-function writeRoutes(kind: Kind, options: ClassificationRouteOptions): Route[] {
-  const { classifications: store, clock } = options;
-  const { label } = PLACES[kind];
-  const Label = label[0]!.toUpperCase() + label.slice(1);
-  const now = () => new Date(clock.nowMs());
-  return [
-    defineRoute({
-      method: "POST",
-      path: `/v1/products/${kind}`,
-      summary: `Make a ${label}`,
-      tag: TAG,
-      access: MANAGE_PRODUCTS,
-      body: newBody,
-      bodyExample: { name: `A ${label}`, description: null },
-      responses: {
-        201: { description: `The ${label} was made`, schema: written },
-        409: { description: "The name is taken" },
-      },
-      async handler({ body, principal }) {
-        const { name: text, description: more = null } = cleanTexts(body);
-        const id = newId(clock);
-        const made = { id, name: text!, description: more, authorId: principal.userId };
-        const stored = await store.insert(kind, made, now());
-        return writtenReply(201, `${Label} created successfully`, stored);
-      },
-    }),
-    defineRoute({
-      method: "PATCH",
-      path: `/v1/products/${kind}/{id}`,
-      summary: `Change a ${label}`,
-      tag: TAG,
-      access: MANAGE_PRODUCTS,
-      params: ID,
-      body: changesBody,
-      bodyExample: { name: `Another ${label}`, version: 1 },
-      responses: {
-        200: { description: `The ${label} was changed`, schema: written },
-        404: { description: `There is no such ${label}` },
-        409: { description: "Another version, or the name is taken" },
-      },
-      async handler(request) {
-        const { params, body } = request;
-        const seen = expectedVersion(request.header("if-match"), body.version);
-        const changed = await store.change(kind, params.id, seen, cleanTexts(body), now());
-        return writtenReply(200, `${Label} updated successfully`, changed);
-      },
-    }),
-    defineRoute({
-      method: "DELETE",
-      path: `/v1/products/${kind}/{id}`,
-      summary: `Discard a ${label} that no product uses`,
-      tag: TAG,
-      access: MANAGE_PRODUCTS,
-      params: ID,
-      query: versionQuery,
-      responses: {
-        200: { description: `The ${label} was discarded`, schema: written },
-        404: { description: `There is no such ${label}` },
-        409: { description: "Another version, or products use it" },
-      },
-      async handler(request) {
-        const seen = expectedVersion(request.header("if-match"), request.query.version);
-        const discarded = await store.discard(kind, request.params.id, seen, now());
-        return writtenReply(200, `${Label} deleted successfully`, discarded);
-      },
-    }),
-  ];
-}
-
 function etagOf({ version }: ClassificationRow) {
   return { etag: `"${version}"` };
-}
-
-/** @throws AppError `validation_failed` */
-function cleanTexts(body: { readonly name?: string; readonly description?: string | null }) {
-  const faults: FieldFault[] = [];
-  const texts: { name?: string; description?: string | null } = {};
-  for (const field of ["name", "description"] as const) {
-    const sent = body[field];
-    if (sent === undefined) continue;
-    const cleaned = sent === null ? { text: null } : cleanText(sent, TEXTS[field]);
-    if ("code" in cleaned) {
-      faults.push({ path: `/body/${field}`, code: cleaned.code, message: cleaned.message });
-    } else if (field === "description") texts.description = cleaned.text;
-    else if (cleaned.text !== null) texts.name = cleaned.text;
-    else faults.push({ path: "/body/name", code: "min_length", message: "must not be empty" });
-  }
-  if (faults.length > 0) throw validationFailure(faults);
-  return texts satisfies ClassificationChanges;
 }

@@ -60,111 +60,117 @@ const SELECTION = sql`c.id, c.name, c.author_id, c.description, c.created_at, c.
   c.discarded, c.version`;
 
 /** The kinds of classification; all of them live the same life. */
-export function createClassificationStore(database: Database) {
-  return {
-    async find(kind: Kind, id: string): Promise<ClassificationRow | undefined> {
-      const [row] = await database.read<ClassificationRow>(sql`
-        select ${SELECTION} from ${living(kind)} and c.id = ${id}`);
-      return row;
-    },
+export class ClassificationStore {
+  readonly #database: Database;
 
-    async list(
-      kind: Kind,
-      filter: ClassificationFilter,
-      sort: ClassificationSort,
-      { skip, limit }: Page,
-    ): Promise<{ rows: readonly ClassificationRow[]; total: number }> {
-      const matching = sql`${living(kind)} and ${conditionOf(filter)}`;
-      // The total stands in every row, also in the only one of an empty page.
-      const { rows } = await database.query<ClassificationRow & { total: number }>(sql`
-        select counted.total, page.*
-          from (select count(*) as total from ${matching}) counted
-          left join lateral (
-            select ${SELECTION} from ${matching}
-             order by ${ORDERS[sort]} offset ${skip} limit ${limit}
-          ) page on true`);
-      return { rows: rows.filter((row) => row.id !== null), total: rows[0]!.total };
-    },
+  constructor(database: Database) {
+    this.#database = database;
+  }
 
-    /** @throws AppError `name_taken` */
-    async insert(kind: Kind, made: NewClassification, now: Date): Promise<Versioned> {
-      const { table, type } = PLACES[kind];
-      const typeColumn = type === null ? sql.empty : sql`, type`;
-      const typeValue = type === null ? sql.empty : sql`, ${type}`;
-      await refusingTakenName(() =>
-        database.query(sql`
-          insert into ${table}
-            (id, name, description, author_id, created_at, updated_at${typeColumn})
-          values (${made.id}, ${made.name}, ${made.description}, ${made.authorId}, ${now}, ${now}
-            ${typeValue})`),
-      );
-      return { id: made.id, version: 1 };
-    },
+  async find(kind: Kind, id: string): Promise<ClassificationRow | undefined> {
+    const [row] = await this.#database.read<ClassificationRow>(sql`
+      select ${SELECTION} from ${living(kind)} and c.id = ${id}`);
+    return row;
+  }
 
-    /** @throws AppError `not_found`, `version_conflict`, `name_taken`, `source_reserved` */
-    change(
-      kind: Kind,
-      id: string,
-      expectedVersion: number | undefined,
-      changes: ClassificationChanges,
-      now: Date,
-    ): Promise<Versioned> {
-      return refusingTakenName(() =>
-        database.withTransaction(async (tx) => {
-          const stored = await lock(tx, kind, id, expectedVersion);
-          const { name = stored.name, description = stored.description } = changes;
-          if (name !== stored.name) assertNotReserved(kind, id);
-          await tx.query(sql`
-            update ${PLACES[kind].table} set name = ${name}, description = ${description},
-              version = version + 1, updated_at = ${now} where id = ${id}`);
-          return { id, version: stored.version + 1 };
-        }),
-      );
-    },
+  async list(
+    kind: Kind,
+    filter: ClassificationFilter,
+    sort: ClassificationSort,
+    { skip, limit }: Page,
+  ): Promise<{ rows: readonly ClassificationRow[]; total: number }> {
+    const matching = sql`${living(kind)} and ${conditionOf(filter)}`;
+    // The total stands in every row, also in the only one of an empty page.
+    const { rows } = await this.#database.query<ClassificationRow & { total: number }>(sql`
+      select counted.total, page.*
+        from (select count(*) as total from ${matching}) counted
+        left join lateral (
+          select ${SELECTION} from ${matching}
+           order by ${ORDERS[sort]} offset ${skip} limit ${limit}
+        ) page on true`);
+    return { rows: rows.filter((row) => row.id !== null), total: rows[0]!.total };
+  }
 
-    /**
-     * @throws AppError `not_found`, `version_conflict`, `classification_in_use`,
-     *   `source_reserved`
-     */
-    discard(
-      kind: Kind,
-      id: string,
-      expectedVersion: number | undefined,
-      now: Date,
-    ): Promise<Versioned> {
-      return database.withTransaction(async (tx) => {
-        const { version } = await lock(tx, kind, id, expectedVersion);
-        assertNotReserved(kind, id);
-        const { table, productColumn } = PLACES[kind];
-        const { rowCount } = await tx.query(sql`
-          select 1 from products_catalog.products
-           where ${productColumn} = ${id} and not discarded limit 1`);
-        if (rowCount > 0) throw productErrors.failure("classification_in_use");
+  /** @throws AppError `name_taken` */
+  async insert(kind: Kind, made: NewClassification, now: Date): Promise<Versioned> {
+    const { table, type } = PLACES[kind];
+    const typeColumn = type === null ? sql.empty : sql`, type`;
+    const typeValue = type === null ? sql.empty : sql`, ${type}`;
+    await refusingTakenName(() =>
+      this.#database.query(sql`
+        insert into ${table}
+          (id, name, description, author_id, created_at, updated_at${typeColumn})
+        values (${made.id}, ${made.name}, ${made.description}, ${made.authorId}, ${now}, ${now}
+          ${typeValue})`),
+    );
+    return { id: made.id, version: 1 };
+  }
+
+  /** @throws AppError `not_found`, `version_conflict`, `name_taken`, `source_reserved` */
+  change(
+    kind: Kind,
+    id: string,
+    expectedVersion: number | undefined,
+    changes: ClassificationChanges,
+    now: Date,
+  ): Promise<Versioned> {
+    return refusingTakenName(() =>
+      this.#database.withTransaction(async (tx) => {
+        const stored = await lock(tx, kind, id, expectedVersion);
+        const { name = stored.name, description = stored.description } = changes;
+        if (name !== stored.name) assertNotReserved(kind, id);
         await tx.query(sql`
-          update ${table} set discarded = true, version = version + 1, updated_at = ${now}
-           where id = ${id}`);
-        return { id, version: version + 1 };
-      });
-    },
+          update ${PLACES[kind].table} set name = ${name}, description = ${description},
+            version = version + 1, updated_at = ${now} where id = ${id}`);
+        return { id, version: stored.version + 1 };
+      }),
+    );
+  }
 
-    /** The id of the one with this name; made when there is none. */
-    async ensure(kind: Kind, made: NewClassification, now: Date): Promise<string> {
-      const byName = sql`select c.id from ${living(kind)} and c.name = ${made.name}`;
-      const [found] = (await database.query<{ id: string }>(byName)).rows;
-      if (found !== undefined) return found.id;
-      try {
-        return (await this.insert(kind, made, now)).id;
-      } catch (error) {
-        // Somebody else made it in between.
-        const [row] = (await database.query<{ id: string }>(byName)).rows;
-        if (row === undefined) throw error;
-        return row.id;
-      }
-    },
-  };
+  /**
+   * @throws AppError `not_found`, `version_conflict`, `classification_in_use`,
+   *   `source_reserved`
+   */
+  discard(
+    kind: Kind,
+    id: string,
+    expectedVersion: number | undefined,
+    now: Date,
+  ): Promise<Versioned> {
+    return this.#database.withTransaction(async (tx) => {
+      const { version } = await lock(tx, kind, id, expectedVersion);
+      assertNotReserved(kind, id);
+      const { table, productColumn } = PLACES[kind];
+      const { rowCount } = await tx.query(sql`
+        select 1 from products_catalog.products
+         where ${productColumn} = ${id} and not discarded limit 1`);
+      if (rowCount > 0) throw productErrors.failure("classification_in_use");
+      await tx.query(sql`
+        update ${table} set discarded = true, version = version + 1, updated_at = ${now}
+         where id = ${id}`);
+      return { id, version: version + 1 };
+    });
+  }
+
+  /** The id of the one with this name; made when there is none. */
+  async ensure(kind: Kind, made: NewClassification, now: Date): Promise<string> {
+    const byName = sql`select c.id from ${living(kind)} and c.name = ${made.name}`;
+    const [found] = (await this.#database.query<{ id: string }>(byName)).rows;
+    if (found !== undefined) return found.id;
+    try {
+      return (await this.insert(kind, made, now)).id;
+    } catch (error) {
+      // Somebody else made it in between.
+      const [row] = (await this.#database.query<{ id: string }>(byName)).rows;
+      if (row === undefined) throw error;
+      return row.id;
+    }
+  }
 }
 
-export type ClassificationStore = ReturnType<typeof createClassificationStore>;
+export function createClassificationStore(database: Database): ClassificationStore {
+  return new ClassificationStore(database);
+}
 
 function living(kind: Kind): Sql {
   const { table, type } = PLACES[kind];

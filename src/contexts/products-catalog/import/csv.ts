@@ -16,96 +16,90 @@ export async function* readCsv(
   chunks: AsyncIterable<string> | Iterable<string>,
   separator = ",",
 ): AsyncGenerator<CsvRecord> {
-  const reader = createCsvReader(separator);
+  const reader = new CsvReader(separator);
   for await (const chunk of chunks) {
     yield* reader.push(chunk);
-    if (reader.isStuck()) break;
+    if (reader.isStuck) break;
   }
   yield* reader.end();
 }
 
-type State = "cell start" | "plain" | "quoted" | "after quote";
+/** One character at a time, so a chunk may end anywhere. */
+class CsvReader {
+  readonly #separator: string;
+  #state: "cell start" | "plain" | "quoted" | "after quote" = "cell start";
+  #cell = "";
+  #cells: string[] = [];
+  #fault: string | undefined;
+  #line = 1;
+  #beganAt = 1;
+  #characters = 0;
+  #isAfterReturn = false;
 
-/** The state machine: one character at a time, so a chunk may end anywhere. */
-function createCsvReader(separator: string) {
-  let state: State = "cell start";
-  let cell = "";
-  let cells: string[] = [];
-  let fault: string | undefined;
-  let line = 1;
-  let beganAt = 1;
-  let characters = 0;
-  let afterCarriageReturn = false;
-
-  function endCell(): void {
-    cells.push(cell);
-    cell = "";
-    state = "cell start";
+  constructor(separator: string) {
+    this.#separator = separator;
   }
 
-  function endRecord(): CsvRecord | undefined {
-    endCell();
-    const isEmpty = cells.length === 1 && cells[0] === "";
-    const record: CsvRecord | undefined =
-      fault !== undefined
-        ? { line: beganAt, fault }
-        : isEmpty
-          ? undefined
-          : { line: beganAt, cells };
-    cells = [];
-    fault = undefined;
-    characters = 0;
-    return record;
+  /** The record is longer than any should be: most likely a quote was never closed. */
+  get isStuck(): boolean {
+    return this.#characters > productLimits.importLineCharactersMax;
   }
 
-  /** True when the character ends the record. */
-  function take(character: string): boolean {
-    if (state === "quoted") {
-      if (character === QUOTE) state = "after quote";
-      else cell += character;
+  *push(chunk: string): Generator<CsvRecord> {
+    for (const character of chunk) {
+      const isSecondHalf = this.#isAfterReturn && character === "\n";
+      this.#isAfterReturn = character === "\r";
+      if (character === "\r" || (character === "\n" && !isSecondHalf)) this.#line += 1;
+      // The LF of a CR LF that has ended a record already.
+      if (isSecondHalf && this.#state !== "quoted") continue;
+      this.#characters += 1;
+      if (this.isStuck) return;
+      if (this.#endsRecord(character)) yield* this.#record();
+    }
+  }
+
+  *end(): Generator<CsvRecord> {
+    if (this.isStuck || this.#state === "quoted") this.#fault = "a quote that is never closed";
+    yield* this.#record();
+  }
+
+  #endsRecord(character: string): boolean {
+    if (this.#state === "quoted") {
+      if (character === QUOTE) this.#state = "after quote";
+      else this.#cell += character;
       return false;
     }
     if (character === "\n" || character === "\r") return true;
-    if (character === separator) {
-      endCell();
-    } else if (state === "after quote" && character === QUOTE) {
-      cell += QUOTE;
-      state = "quoted";
-    } else if (state === "cell start" && character === QUOTE) {
-      state = "quoted";
+    if (character === this.#separator) {
+      this.#endCell();
+    } else if (character === QUOTE && this.#state === "after quote") {
+      this.#cell += QUOTE;
+      this.#state = "quoted";
+    } else if (character === QUOTE && this.#state === "cell start") {
+      this.#state = "quoted";
     } else {
-      if (state === "after quote") fault = "text after a closing quote";
-      else if (character === QUOTE) fault = "a quote inside a cell without quotes";
-      cell += character;
-      state = "plain";
+      if (this.#state === "after quote") this.#fault = "text after a closing quote";
+      else if (character === QUOTE) this.#fault = "a quote inside a cell without quotes";
+      this.#cell += character;
+      this.#state = "plain";
     }
     return false;
   }
 
-  return {
-    *push(chunk: string): Generator<CsvRecord> {
-      for (const character of chunk) {
-        const isSecondHalf = afterCarriageReturn && character === "\n";
-        afterCarriageReturn = character === "\r";
-        if (isSecondHalf && state !== "quoted") {
-          beganAt = line;
-          continue;
-        }
-        if (character === "\r" || (character === "\n" && !isSecondHalf)) line += 1;
-        characters += 1;
-        if (characters > productLimits.importLineCharactersMax) return;
-        if (!take(character)) continue;
-        const record = endRecord();
-        beganAt = line;
-        if (record !== undefined) yield record;
-      }
-    },
-    /** The record is longer than any should be: most likely a quote was never closed. */
-    isStuck: () => characters > productLimits.importLineCharactersMax,
-    *end(): Generator<CsvRecord> {
-      if (this.isStuck() || state === "quoted") fault = "a quote that is never closed";
-      const record = endRecord();
-      if (record !== undefined) yield record;
-    },
-  };
+  #endCell(): void {
+    this.#cells.push(this.#cell);
+    this.#cell = "";
+    this.#state = "cell start";
+  }
+
+  *#record(): Generator<CsvRecord> {
+    this.#endCell();
+    const line = this.#beganAt;
+    if (this.#fault !== undefined) yield { line, fault: this.#fault };
+    else if (this.#cells.length > 1 || this.#cells[0] !== "") yield { line, cells: this.#cells };
+    this.#cells = [];
+    this.#fault = undefined;
+    this.#characters = 0;
+    this.#beganAt = this.#line;
+  }
 }
