@@ -63,7 +63,8 @@ export async function toImportedProduct(
   let product: NewProduct;
   try {
     // Ids come later, so that a bad row makes no classification.
-    product = toNewProduct({ ...rest, source_id: "" } as NewProductBody, "");
+    const body = { ...rest, nutri_facts: rest.nutri_facts ?? {}, source_id: "" };
+    product = toNewProduct(body as NewProductBody, "");
   } catch (error) {
     if (error instanceof AppError && error.errors !== undefined) return reasonOf(error.errors);
     throw error;
