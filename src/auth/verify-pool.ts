@@ -65,124 +65,148 @@ export const verifyInline: VerifySignature = ({ key, signingInput, signature }) 
  * waits for the next batch that comes back.
  */
 export function createVerifyPool(options: VerifyPoolOptions): VerifyPool {
-  const { threads, clock, log } = options;
-  const deadlineMs = options.batchDeadlineMs ?? limits.batchDeadlineMs;
-  const batchesMax = threads * limits.batchesPerThreadMax;
-  const counters = createCounters(options.metrics, () => waiting.length);
-  const totals = { tokens: 0, batches: 0, overloads: 0, restarts: 0 };
-  let waiting: Waiter[] = [];
-  let inFlight = new Set<Waiter[]>();
-  let scheduled = false;
-  let state: PoolState = "cold";
-  let pool: Piscina | undefined;
+  const pool = new BatchingPool(options);
+  return {
+    verify: (task) => pool.verify(task),
+    stats: () => pool.stats(),
+    start: () => pool.start(),
+    close: () => pool.close(),
+  };
+}
 
-  function verify(task: VerifyTask): boolean | Promise<boolean> {
+class BatchingPool implements VerifyPool {
+  readonly #options: VerifyPoolOptions;
+  readonly #deadlineMs: number;
+  readonly #batchesMax: number;
+  readonly #counters: ReturnType<typeof createCounters>;
+  readonly #totals = { tokens: 0, batches: 0, overloads: 0, restarts: 0 };
+  #waiting: Waiter[] = [];
+  #inFlight = new Set<Waiter[]>();
+  #isScheduled = false;
+  #state: PoolState = "cold";
+  #threads: Piscina | undefined;
+
+  constructor(options: VerifyPoolOptions) {
+    this.#options = options;
+    this.#deadlineMs = options.batchDeadlineMs ?? limits.batchDeadlineMs;
+    this.#batchesMax = options.threads * limits.batchesPerThreadMax;
+    this.#counters = createCounters(options.metrics, () => this.#waiting.length);
+  }
+
+  verify(task: VerifyTask): boolean | Promise<boolean> {
     // A shared secret does not travel, and its check costs less than the way.
-    if (state !== "warm" || task.key.jwk === undefined) return verifyInline(task);
-    if (waiting.length >= limits.waitingTokensMax) {
-      totals.overloads++;
-      counters.overloads.add();
+    if (this.#state !== "warm" || task.key.jwk === undefined) return verifyInline(task);
+    if (this.#waiting.length >= limits.waitingTokensMax) {
+      this.#totals.overloads++;
+      this.#counters.overloads.add();
       return Promise.reject(overloaded("too many tokens wait for verification"));
     }
     return new Promise((resolve, reject) => {
-      waiting.push({ task, resolve, reject });
-      if (waiting.length >= limits.batchTokensMax) dispatch();
-      else schedule();
+      this.#waiting.push({ task, resolve, reject });
+      if (this.#waiting.length >= limits.batchTokensMax) this.#dispatch();
+      else this.#schedule();
     });
   }
 
-  function schedule(): void {
-    if (scheduled) return;
-    scheduled = true;
+  stats(): VerifyPoolStats {
+    const [waiting, batchesInFlight] = [this.#waiting.length, this.#inFlight.size];
+    return { state: this.#state, waiting, batchesInFlight, ...this.#totals };
+  }
+
+  start(): Promise<void> {
+    return this.#state === "cold" ? this.#warm() : Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    this.#state = "closed";
+    const lost = this.#waiting;
+    this.#waiting = [];
+    refuse(lost, "the verify pool is closing");
+    await this.#threads?.close({ force: true });
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     setImmediate(() => {
-      scheduled = false;
-      dispatch();
+      this.#isScheduled = false;
+      this.#dispatch();
     });
   }
 
-  function dispatch(): void {
-    if (state !== "warm") return;
-    while (waiting.length > 0 && inFlight.size < batchesMax) {
-      const batch = waiting.splice(0, limits.batchTokensMax);
-      inFlight.add(batch);
-      void run(batch, pool!);
+  #dispatch(): void {
+    if (this.#state !== "warm") return;
+    while (this.#waiting.length > 0 && this.#inFlight.size < this.#batchesMax) {
+      const batch = this.#waiting.splice(0, limits.batchTokensMax);
+      this.#inFlight.add(batch);
+      void this.#run(batch, this.#threads!);
     }
   }
 
-  async function run(batch: Waiter[], on: Piscina): Promise<void> {
+  async #run(batch: Waiter[], threads: Piscina): Promise<void> {
+    const { clock, log } = this.#options;
     const startedMs = clock.monotonicMs();
     // One more turn: after a long pause of this thread the verdicts may be in its queue already.
-    const late = () => inFlight.has(batch) && renew(on, "a batch is past its deadline");
-    const timer = setTimeout(() => setImmediate(late), deadlineMs);
+    const late = () => this.#inFlight.has(batch) && this.#renew(threads);
+    const timer = setTimeout(() => setImmediate(late), this.#deadlineMs);
     try {
-      const verdicts: Verdicts = await on.run(toBatch(batch.map(({ task }) => task)));
-      settle(batch, verdicts);
+      const verdicts: Verdicts = await threads.run(toBatch(batch.map(({ task }) => task)));
+      this.#settle(batch, verdicts);
     } catch (error) {
       // The thread ended, or the pool was destroyed under the batch.
-      log.warn({ err: error }, "a verification batch failed");
+      log.warn({ error }, "a verification batch failed");
       refuse(batch, "a verification batch failed");
     } finally {
       clearTimeout(timer);
-      counters.seconds.observe((clock.monotonicMs() - startedMs) / 1000);
-      inFlight.delete(batch);
-      dispatch();
+      this.#counters.seconds.observe((clock.monotonicMs() - startedMs) / 1000);
+      this.#inFlight.delete(batch);
+      this.#dispatch();
     }
   }
 
-  function settle(batch: Waiter[], verdicts: Verdicts): void {
-    totals.batches++;
-    totals.tokens += batch.length;
-    counters.batches.add();
-    counters.tokens.add(batch.length);
+  #settle(batch: Waiter[], verdicts: Verdicts): void {
+    this.#totals.batches++;
+    this.#totals.tokens += batch.length;
+    this.#counters.batches.add();
+    this.#counters.tokens.add(batch.length);
     for (const [index, { resolve }] of batch.entries()) resolve(verdicts[index] === 1);
   }
 
-  function refuse(batch: readonly Waiter[], note: string): void {
-    const error = overloaded(note);
-    for (const { reject } of batch) reject(error);
-  }
-
   /** The threads hang: other threads take over. They own nothing but this work. */
-  function renew(hanging: Piscina, note: string): void {
-    if (pool !== hanging || state === "closed") return;
-    log.error({ note }, "the verify pool is made anew");
-    totals.restarts++;
-    counters.restarts.add();
-    const lost = [...inFlight, waiting];
-    inFlight = new Set();
-    waiting = [];
+  #renew(hanging: Piscina): void {
+    if (this.#threads !== hanging || this.#state === "closed") return;
+    const note = "a verification batch is past its deadline";
+    this.#options.log.error({ note }, "the verify pool is made anew");
+    this.#totals.restarts++;
+    this.#counters.restarts.add();
+    const lost = [...this.#inFlight, this.#waiting];
+    this.#inFlight = new Set();
+    this.#waiting = [];
     for (const batch of lost) refuse(batch, note);
     void hanging.destroy().catch(() => {});
-    void warm();
+    void this.#warm();
   }
 
-  async function warm(): Promise<void> {
-    state = "warming";
-    const fresh = createThreads(threads, deadlineMs, options.worker);
-    pool = fresh;
-    fresh.on("error", (error) => log.error({ err: error }, "a verify thread failed"));
+  async #warm(): Promise<void> {
+    const { threads, worker, log } = this.#options;
+    this.#state = "warming";
+    const fresh = createThreads(threads, this.#deadlineMs, worker);
+    this.#threads = fresh;
+    fresh.on("error", (error) => log.error({ error }, "a verify thread failed"));
     try {
       const empty = toBatch([]);
-      await Promise.all(Array.from({ length: batchesMax }, () => fresh.run(empty)));
+      await Promise.all(Array.from({ length: this.#batchesMax }, () => fresh.run(empty)));
+      // It may have been closed in the meantime.
+      if (this.#state === "warming") this.#state = "warm";
     } catch (error) {
-      if (pool === fresh) log.error({ err: error }, "the verify pool did not start");
-      return;
+      log.error({ error }, "the verify pool did not start");
     }
-    if (pool === fresh && state === "warming") state = "warm";
   }
+}
 
-  return {
-    verify,
-    stats: () => ({ state, waiting: waiting.length, batchesInFlight: inFlight.size, ...totals }),
-    start: () => (state === "cold" ? warm() : Promise.resolve()),
-    async close() {
-      state = "closed";
-      const lost = waiting;
-      waiting = [];
-      refuse(lost, "the verify pool is closing");
-      await pool?.close({ force: true });
-    },
-  };
+function refuse(batch: readonly Waiter[], note: string): void {
+  const error = overloaded(note);
+  for (const { reject } of batch) reject(error);
 }
 
 function overloaded(note: string): AppError {
