@@ -1,7 +1,10 @@
-import type { Database, Transaction } from "../../platform/postgres.ts";
+import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 
-/** True in SQL if this one token was taken back: for the session's own read to be joined with. */
+/**
+ * True in SQL if this one token was taken back: for the session's own read to be joined with.
+ * Whoever adds a row also invalidates `{ kind: "token" }` in the same transaction.
+ */
 export function tokenRevoked(tokenId: string): Sql {
   return sql`EXISTS (SELECT FROM auth.revoked_tokens WHERE token_id = ${tokenId})`;
 }
@@ -16,19 +19,4 @@ export function createIsTokenRevoked(database: Database): IsTokenRevoked {
     );
     return rows[0]?.revoked === true;
   };
-}
-
-/**
- * Takes one token back until it would have expired (`expiresAt`, seconds since the epoch). The
- * caller invalidates `{ kind: "token", id: tokenId }` in the same transaction.
- */
-export async function revokeToken(
-  tx: Transaction,
-  tokenId: string,
-  expiresAt: number,
-): Promise<void> {
-  await tx.query(sql`
-    INSERT INTO auth.revoked_tokens (token_id, expires_at)
-    VALUES (${tokenId}, to_timestamp(${expiresAt}))
-    ON CONFLICT (token_id) DO NOTHING`);
 }

@@ -109,6 +109,20 @@ test("every kind of key reaches the entries that depend on it", async () => {
   }
 });
 
+test("a single token can be taken back while its session lives on", async () => {
+  const [first, second] = processes as [TestProcess, TestProcess];
+  const caller = await createCaller(first);
+  for (const one of [first, second]) assert.equal(await one.ask(caller.token), "ok");
+  await first.database.withTransaction(async (tx) => {
+    await tx.query(sql`
+      INSERT INTO auth.revoked_tokens (token_id, expires_at)
+      VALUES (${caller.tokenId}, now() + interval '1 hour')`);
+    first.invalidate(tx, [{ kind: "token", id: caller.tokenId }]);
+  });
+  assert.equal(await first.ask(caller.token), "token_invalid");
+  await until(async () => (await second.ask(caller.token)) === "token_invalid", "refused there");
+});
+
 test("a later number is drawn only when every lower one can be read", async () => {
   const [first] = processes as [TestProcess];
   let later: number | undefined;
