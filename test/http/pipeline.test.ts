@@ -113,7 +113,7 @@ const routes = [
     path: "/scope",
     access: PUBLIC,
     handler: async ({ id, traceparent }) => {
-      await null;
+      await Promise.resolve();
       return json(200, { scope: requestScope.getStore()?.requestId, id, traceparent });
     },
   }),

@@ -117,7 +117,7 @@ for (const [name, [head, rest]] of Object.entries(ATTACKS)) {
     for (const { text, ended } of await attack(head, rest)) {
       assert.ok(ended, "the connection is still open");
       assert.ok(!text.includes("canary"), text);
-      assert.ok(text === "" || /^HTTP\/1\.1 400/.test(text), text);
+      assert.ok(text === "" || text.startsWith("HTTP/1.1 400"), text);
     }
     assert.deepEqual(served, []);
   });
@@ -300,7 +300,7 @@ test("limit: an empty header name hides the headers behind it", async () => {
     "GET /echo HTTP/1.1\r\nHost: a\r\n: x\r\nX-Last: seen\r\n\r\n",
     { waitMs: 400 },
   );
-  assert.ok(/^HTTP\/1\.1 400/.test(text) || text.includes('"last":null'), text);
+  assert.ok(text.startsWith("HTTP/1.1 400") || text.includes('"last":null'), text);
 });
 
 test("limit: a length hidden that way makes no second request of a body", async () => {
