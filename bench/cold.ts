@@ -1,20 +1,14 @@
-import { createPrivateKey } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { createLocalIssuer } from "../src/auth/issuers/local.ts";
-import { generateSigningKeyPair } from "../src/auth/keys/key-pair.ts";
-import { toVerificationKey } from "../src/auth/keys/material.ts";
 import { validateClaims } from "../src/auth/token/claims.ts";
-import { issueAccessToken } from "../src/auth/token/issue.ts";
 import { parseToken } from "../src/auth/token/parse.ts";
 import { createVerifyPool, verifyInline, type VerifySignature } from "../src/auth/verify-pool.ts";
 import { systemClock } from "../src/platform/clock.ts";
-import { newId } from "../src/platform/ids.ts";
 import { createMetrics } from "../src/platform/metrics.ts";
 import { silentLog } from "../test/support/log.ts";
 import { median } from "./support/statistics.ts";
+import { createTokenMaker } from "./support/token-maker.ts";
 import type { Row } from "./support/table.ts";
 
-const ISSUER = "http://bench.example";
 const TOKENS = 20_000;
 const CONCURRENT = 256;
 const ROUNDS = 5;
@@ -64,35 +58,10 @@ export async function run(): Promise<Row[]> {
 }
 
 async function prepare() {
-  const pair = await generateSigningKeyPair("RS256");
-  const keyObject = createPrivateKey({
-    key: Buffer.from(pair.privateKey),
-    format: "der",
-    type: "pkcs8",
-  });
-  const key = toVerificationKey(pair.publicJwk);
-  const issuer = createLocalIssuer(
-    { publicUrl: ISSUER, jwtAudience: ISSUER, staleSeconds: 4.5 },
-    { verificationKey: (kid) => (kid === pair.kid ? key : undefined) },
-  );
+  const { issuer, make } = await createTokenMaker();
   const now = systemClock.nowSeconds();
   const tokens: string[] = [];
-  for (let i = 0; i < TOKENS; i++) {
-    const claims = {
-      iss: ISSUER,
-      sub: newId(),
-      aud: ISSUER,
-      iat: now,
-      exp: now + 1800,
-      jti: newId(),
-      sid: newId(),
-      tid: newId(),
-      client_id: "brigade",
-      amr: ["pwd"],
-      auth_time: now,
-    };
-    tokens.push(await issueAccessToken({ kid: pair.kid, alg: "RS256", keyObject }, claims));
-  }
+  for (let i = 0; i < TOKENS; i++) tokens.push(await make());
   async function admit(token: string, verify: VerifySignature): Promise<void> {
     const parsed = parseToken(token);
     if ("fault" in parsed) throw new Error(parsed.fault);
