@@ -46,6 +46,9 @@ export function createAnswers(options: {
   // What is frozen cannot change, so its text is made once: constant header fields, and bodies
   // that a route keeps for a principal.
   const headOf = remembered(mergedHead);
+  const jsonHeadOf = remembered((own: Readonly<Record<string, string>>) =>
+    mergedHead({ "content-type": "application/json", ...own }),
+  );
   const textOf = remembered((body: object) => JSON.stringify(body));
 
   function wire(exchange: Exchange, status: number, head: string, body: string | Uint8Array): Wire {
@@ -61,15 +64,14 @@ export function createAnswers(options: {
   return Object.freeze({
     ofReply(exchange: Exchange, reply: Reply) {
       const { status, headers, body, raw } = reply;
+      const isFixed = Object.isFrozen(reply);
       if (raw !== undefined || body === undefined) {
-        const head = headers === undefined ? plainHead : headOf(headers);
+        const head = headers === undefined ? plainHead : headOf(headers, isFixed);
         return wire(exchange, status, head, raw ?? "");
       }
-      const head =
-        headers === undefined
-          ? jsonHead
-          : mergedHead({ "content-type": "application/json", ...headers });
-      const text = typeof body === "object" && body !== null ? textOf(body) : JSON.stringify(body);
+      const head = headers === undefined ? jsonHead : jsonHeadOf(headers, isFixed);
+      const isObject = typeof body === "object" && body !== null;
+      const text = isObject ? textOf(body, isFixed) : JSON.stringify(body);
       return wire(exchange, status, head, text);
     },
     ofFailure(exchange: Exchange, failure: AppError | Rejection) {
@@ -84,11 +86,13 @@ export function createAnswers(options: {
   });
 }
 
-/** `make`, done once for each frozen argument. */
-function remembered<T extends object>(make: (value: T) => string): (value: T) => string {
+/** `make`, done once for an argument that is frozen or belongs to a frozen reply. */
+function remembered<T extends object>(
+  make: (value: T) => string,
+): (value: T, isFixed: boolean) => string {
   const made = new WeakMap<T, string>();
-  return (value) => {
-    if (!Object.isFrozen(value)) return make(value);
+  return (value, isFixed) => {
+    if (!isFixed && !Object.isFrozen(value)) return make(value);
     const known = made.get(value);
     if (known !== undefined) return known;
     const text = make(value);

@@ -1,8 +1,11 @@
-/** What a handler returns. One place turns it into bytes (`pipeline.ts`), one writes them. */
+/**
+ * What a handler returns. One place turns it into bytes (`answer.ts`), one writes them. What is
+ * frozen must be so all the way down: its text is made once and kept.
+ */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Serialised as JSON when present. What is frozen, deeply, is serialised once and kept. */
+  /** Serialised as JSON when present. */
   readonly body?: unknown;
   /** Ready-made bytes or text instead of `body`; `content-type` must be in `headers`. */
   readonly raw?: string | Uint8Array;

@@ -434,3 +434,34 @@ test("an answer to a script carries what its origin may read", async () => {
   );
   assert.equal(foreign.headers["access-control-allow-origin"], undefined);
 });
+
+test("what is frozen is serialised once, what is not each time", async () => {
+  let count = 0;
+  const counting = { toJSON: () => (count += 1) };
+  const frozen = Object.freeze({ status: 200, body: { counting }, headers: { "x-a": "1" } });
+  const loose = { counting };
+  const kept = startPipeline({
+    routes: [
+      defineRoute({
+        ...common,
+        method: "GET",
+        path: "/frozen",
+        access: PUBLIC,
+        handler: () => frozen,
+      }),
+      defineRoute({
+        ...common,
+        method: "GET",
+        path: "/loose",
+        access: PUBLIC,
+        handler: () => json(200, loose),
+      }),
+    ],
+  });
+  const texts = [];
+  for (const path of ["/frozen", "/frozen", "/loose", "/loose"]) {
+    texts.push((await kept.ask("GET", path)).text);
+  }
+  assert.deepEqual(texts, ['{"counting":1}', '{"counting":1}', '{"counting":2}', '{"counting":3}']);
+  assert.equal((await kept.ask("GET", "/frozen")).headers["x-a"], "1");
+});
