@@ -88,7 +88,7 @@ test("threads that die inside a write lose no slot once main has freed what they
   const truth = words(STRESS_WORDS.size);
   const upkeep = createTableUpkeep({ shared, clock });
   const seed = testSeed();
-  const rounds = testSize(2, 500);
+  const rounds = testSize(2, 100);
   const operations = testSize(20_000, 50_000);
   for (let round = 0; round < rounds; round++) {
     const { total, said, dead } = await run(shared, truth, { seed, operations, dying: 2 });
