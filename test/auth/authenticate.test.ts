@@ -109,6 +109,18 @@ test("a role change is looked up again, the signature is not checked again", asy
   assert.equal(rig.authenticate(token), principal, "cached again");
 });
 
+test("a refused token loses its entry: the next look at it starts from nothing", async () => {
+  const rig = createRig();
+  const token = freshToken();
+  assert.equal(await rig.ask(token), "ok");
+  rig.rows.session = undefined;
+  rig.generations.bump({ kind: "session", id: "01890000-0000-7000-8000-000000000003" });
+  assert.equal(await rig.ask(token), "token_invalid");
+  assert.equal(rig.counts.verified, 1);
+  assert.equal(await rig.ask(token), "token_invalid");
+  assert.equal(rig.counts.verified, 2);
+});
+
 test("a withdrawn issuer key drops the signature verdict", async () => {
   const rig = createRig();
   const token = freshToken();
