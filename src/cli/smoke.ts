@@ -136,7 +136,7 @@ async function smoke(ask: Ask, credentials: Credentials, terminal: Terminal): Pr
   );
   await step(
     "products",
-    () => ask("GET", "/v1/products?limit=1", { accessToken }),
+    () => ask("GET", "/v1/products/search?limit=1", { accessToken }),
     200,
     ({ body }) => Array.isArray(body["data"]),
   );
