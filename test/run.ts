@@ -1,6 +1,6 @@
 /**
  * Runs the tests: all of `test/**` + `.test.ts`, or those whose path holds one of the words given.
- *   node --import tsx test/run.ts [--long] [--no-coverage] [word …]
+ *   node --import tsx test/run.ts [--long] [--no-coverage | --coverage] [word …]
  * One PostgreSQL serves the whole run. Node 20 would call an empty list of files a success.
  */
 import { spawnSync } from "node:child_process";
@@ -20,13 +20,16 @@ const COVERAGE = join(ROOT, "coverage");
 const LINES_PERCENT_MIN = 90;
 /** Where every line must have been run. */
 const FULLY_COVERED = ["src/auth/token/", "src/auth/cache/"];
+/** The first of the lines that count. */
+const CLOSING = /^(?:\u001B\[\d+m)*ℹ tests \d/mu;
 const FILES_AT_A_TIME = 2;
 const FILE_TIMEOUT_MS = 5 * 60_000;
 const FILE_TIMEOUT_LONG_MS = 60 * 60_000;
 
 const { values: options, positionals: words } = parseArgs({
-  options: { long: { type: "boolean" }, "no-coverage": { type: "boolean" } },
+  options: { long: { type: "boolean" }, coverage: { type: "boolean" } },
   allowPositionals: true,
+  allowNegative: true,
 });
 
 const files = readdirSync(join(ROOT, "test"), { recursive: true, encoding: "utf8" })
@@ -41,7 +44,7 @@ if (files.length === 0) {
   console.error("no test files found");
   process.exit(1);
 }
-const withCoverage = words.length === 0 && options["no-coverage"] !== true;
+const withCoverage = options.coverage ?? words.length === 0;
 
 // Tests say themselves what their settings are; the developer's own must not decide.
 for (const { name } of SETTINGS) delete process.env[name];
@@ -84,8 +87,9 @@ async function runFiles(): Promise<string> {
   let closing = "";
   for await (const chunk of events.compose(new spec()) as AsyncIterable<Buffer | string>) {
     const text = String(chunk);
-    if (closing !== "" || /^(\u001B\[\d+m)*ℹ tests \d/mu.test(text)) closing += text;
-    else process.stdout.write(text);
+    const closesAt = closing === "" ? text.search(CLOSING) : 0;
+    process.stdout.write(closesAt < 0 ? text : text.slice(0, closesAt));
+    if (closesAt >= 0) closing += text.slice(closesAt);
   }
   // Failures are told after the counts: turned round.
   const failuresAt = closing.search(/^.*✖ failing tests:/mu);

@@ -30,9 +30,7 @@ export function createLogOutput(fd: number): LogOutput {
   /** Waits for the reader; no write is under way. */
   let stalled: Chunk | undefined;
 
-  const drop = ({ bytes, offset }: Chunk) => {
-    for (let at = offset; at < bytes.length; at++) if (bytes[at] === 0x0a) droppedCount++;
-  };
+  const drop = (chunk: Chunk) => void (droppedCount += linesLeft(chunk));
 
   function begin(): void {
     if (isWriting || stalled !== undefined || gathered === "") return;
@@ -63,18 +61,6 @@ export function createLogOutput(fd: number): LogOutput {
     }, logLimits.retryMs).unref();
   }
 
-  function sendSync(chunk: Chunk, endsAtMs: number): void {
-    while (chunk.offset < chunk.bytes.length) {
-      try {
-        chunk.offset += fs.writeSync(fd, chunk.bytes, chunk.offset);
-      } catch (error) {
-        const isSlow = (error as NodeJS.ErrnoException).code === "EAGAIN";
-        if (isSlow && systemClock.monotonicMs() < endsAtMs) continue;
-        return drop(chunk);
-      }
-    }
-  }
-
   return {
     write(line) {
       if (gathered.length + line.length > logLimits.bufferMaxBytes) {
@@ -86,12 +72,41 @@ export function createLogOutput(fd: number): LogOutput {
     },
     flush: begin,
     flushSync() {
+      // The end of a write under way is told by an event, and there will be none: it gets the time
+      // in which it is surely done, so that the lines stay in order and a kill loses none.
+      if (isWriting) spin(logLimits.inFlightMs);
       const endsAtMs = systemClock.monotonicMs() + logLimits.finalFlushMs;
       const chunks = [stalled, { bytes: Buffer.from(gathered), offset: 0 }];
       stalled = undefined;
       gathered = "";
-      for (const chunk of chunks) if (chunk !== undefined) sendSync(chunk, endsAtMs);
+      for (const chunk of chunks) {
+        if (chunk !== undefined && !sendSync(fd, chunk, endsAtMs)) drop(chunk);
+      }
     },
     droppedCount: () => droppedCount,
   };
+}
+
+function spin(ms: number): void {
+  const endsAtMs = systemClock.monotonicMs() + ms;
+  while (systemClock.monotonicMs() < endsAtMs);
+}
+
+function linesLeft({ bytes, offset }: Chunk): number {
+  let count = 0;
+  for (let at = offset; at < bytes.length; at++) if (bytes[at] === 0x0a) count++;
+  return count;
+}
+
+/** False when not all of it was taken. */
+function sendSync(fd: number, chunk: Chunk, endsAtMs: number): boolean {
+  while (chunk.offset < chunk.bytes.length) {
+    try {
+      chunk.offset += fs.writeSync(fd, chunk.bytes, chunk.offset);
+    } catch (error) {
+      const isSlow = (error as NodeJS.ErrnoException).code === "EAGAIN";
+      if (!isSlow || systemClock.monotonicMs() > endsAtMs) return false;
+    }
+  }
+  return true;
 }

@@ -94,7 +94,7 @@ function sharedOutput(config: Pick<Config, "environment">): LogSink {
     colorize: true,
   });
   const lines = output;
-  return { write: (line) => void lines.write(pretty(line)) };
+  return { write: (line) => lines.write(pretty(line) as string) };
 }
 
 function openOutput(): LogOutput {

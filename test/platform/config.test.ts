@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import inspector from "node:inspector";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -7,7 +9,9 @@ import {
   childEnvironment,
   ConfigError,
   databaseShares,
+  isInspectorOpen,
   readConfig,
+  setHeaderBlockBytes,
   SETTINGS,
 } from "../../src/platform/config.ts";
 import { availableCores } from "../../src/platform/cores.ts";
@@ -277,4 +281,55 @@ test("a container's share of the cores counts", (t) => {
   assert.equal(availableCores(folder, 8), 8);
   writeFileSync(join(folder, "cpu", "cpu.cfs_quota_us"), "300000\n");
   assert.equal(availableCores(folder, 8), 3);
+});
+
+test("a .env file fills in what the environment does not say, and must be readable", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "brigade-env-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const load = (environment: Record<string, string>) => {
+    const program = `
+      const { loadConfig } = await import(${JSON.stringify(new URL("../../src/platform/config.ts", import.meta.url).href)});
+      try { const { port, host } = loadConfig(); console.log(host, port); }
+      catch (error) { console.log(error.name, error.faults.join()); }
+    `;
+    const tsx = import.meta.resolve("tsx");
+    const { stdout } = spawnSync(
+      process.execPath,
+      ["--import", tsx, "--input-type=module", "-e", program],
+      {
+        cwd: folder,
+        encoding: "utf8",
+        env: { ...process.env, ...environment },
+      },
+    );
+    return stdout.trim();
+  };
+  assert.equal(load({ PORT: "8001" }), "127.0.0.1 8001");
+  writeFileSync(join(folder, ".env"), "PORT=8002\nHOST=::1\n");
+  assert.equal(load({}), "::1 8002");
+  assert.equal(load({ PORT: "8001" }), "::1 8001");
+  rmSync(join(folder, ".env"));
+  mkdirSync(join(folder, ".env"));
+  assert.equal(load({}), "ConfigError .env cannot be read");
+});
+
+test("the size of a header block is set once and not over what was asked for", (t) => {
+  const name = "UWS_HTTP_MAX_HEADERS_SIZE";
+  const before = process.env[name];
+  t.after(() => {
+    if (before === undefined) delete process.env[name];
+    else process.env[name] = before;
+  });
+  delete process.env[name];
+  setHeaderBlockBytes(16_384);
+  assert.equal(process.env[name], "16384");
+  setHeaderBlockBytes(1);
+  assert.equal(process.env[name], "16384");
+});
+
+test("an inspector that is open is seen", (t) => {
+  assert.equal(isInspectorOpen(), false);
+  inspector.open(0, "127.0.0.1");
+  t.after(() => inspector.close());
+  assert.equal(isInspectorOpen(), true);
 });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
-import { AppError } from "../../src/platform/errors.ts";
+import type { AppError } from "../../src/platform/errors.ts";
 import { migrate } from "../../src/platform/migrate.ts";
 import { databaseUrl, withDatabase, withServer, type TestDatabase } from "../support/database.ts";
 import { capturedLog, silentLog } from "../support/log.ts";

@@ -1,0 +1,168 @@
+/** The limits of authentication; imported through `limits.ts`. */
+export const tokenLimits = Object.freeze({
+  textBytesMax: 16 * 1024,
+  kidBytesMax: 128,
+  /** Subjects, ids and other names in claims. */
+  nameCharactersMax: 255,
+  jsonDepthMax: 8,
+  /** Headers that were read once and are known by their text. */
+  knownHeadersMax: 256,
+  knownHeaderBytesMax: 512,
+  /** Hard cap of `exp - iat` of our own access tokens. */
+  ownLifetimeSecondsMax: 3_600,
+  skewSeconds: 5,
+});
+
+export const keyLimits = Object.freeze({
+  rsaModulusMinBits: 2_048,
+  rsaModulusMaxBits: 8_192,
+  rsaExponentMin: 65_537n,
+  rsaExponentMaxBits: 64,
+  secretMinBytes: 32,
+  keySetMax: 32,
+  /** A retired key verifies for the longest life of a token, and for clocks that differ. */
+  retiringSeconds: 2 * 3_600,
+});
+
+export const verifyPoolLimits = Object.freeze({
+  batchTokensMax: 64,
+  batchesPerThreadMax: 2,
+  waitingTokensMax: 4_096,
+  batchDeadlineMs: 2_000,
+  retryAfterSeconds: 1,
+  /** Keys that a pool thread keeps ready. */
+  workerKeysMax: 64,
+});
+
+export const revocationLimits = Object.freeze({
+  /** Without a notification the log is read this often. */
+  pollMs: 200,
+  /** A read of the log that takes longer has lost its connection. */
+  readTimeoutMs: 1_000,
+  /** Time for the first read after the start of a process. */
+  startDeadlineMs: 15_000,
+  pageEntriesMax: 1_000,
+  /** Keys of one log entry. */
+  keysMax: 1_024,
+  /** Age at which log entries are removed, and how many at a time. */
+  keptSeconds: 3_600,
+  trimBatchMax: 10_000,
+  /** Longer than any tolerance of clocks on the end of a token. */
+  expiredTokenKeptSeconds: 3_600,
+  /** An unchanged position is acknowledged this often. */
+  acknowledgeEveryMs: 5_000,
+  /** A process not seen for this long has no row any more. */
+  instanceForgottenMs: 60_000,
+  /** After this long without an acknowledgement a process registers before it trusts itself. */
+  registerAgainMs: 30_000,
+  clusterSlackMs: 250,
+  clusterPollMinMs: 10,
+  clusterPollMaxMs: 100,
+  /** Within this time our own notification must come back, or nobody forwards them. */
+  probeMs: 2_000,
+  /** How often a thread may drop everything, and in which time. */
+  globalMax: 6,
+  globalWindowMs: 60_000,
+  globalRetryAfterSeconds: 10,
+});
+
+export const authCacheLimits = Object.freeze({
+  /** Of one thread. Half of them at a time are certain to stay. */
+  firstLevelEntriesMax: 8_192,
+  /** Token text of one thread. */
+  firstLevelCharactersMax: 8 * 1024 * 1024,
+  /** Attempts of an entry to get into the shared table. */
+  publishAttemptsMax: 3,
+  /** Tries to take a slot of a bucket before a fill is dropped. */
+  takeAttemptsMax: 4,
+  sweepEverySeconds: 30,
+});
+
+export const admissionLimits = Object.freeze({
+  /** A session and role look-up that takes longer is given up. */
+  lookUpDeadlineMs: 1_000,
+  /** After a failed look-up callers are answered without another try. */
+  awayMs: 1_000,
+  retryAfterSeconds: 1,
+  /** How often a waiter whose flight was overtaken by a revocation begins again. */
+  flightAgainMax: 2,
+  /** Bad signatures of one network in one thread, then unknown tokens are not looked at. */
+  badSignaturesMax: 60,
+  badSignatureWindowMs: 60_000,
+  badSignatureNetworksMax: 10_000,
+  refusalLinesPerSecondMax: 50,
+});
+
+export const accountLimits = Object.freeze({
+  emailMaxCharacters: 254,
+  usernameMinCharacters: 3,
+  usernameMaxCharacters: 32,
+  nameMaxCharacters: 120,
+  pageMaxCount: 100,
+});
+
+export const passwordLimits = Object.freeze({
+  maxCodePoints: 256,
+  /** Longest text a body may carry: 256 code points of two units each. */
+  maxCharacters: 512,
+  standardMinCodePoints: 8,
+  strictMinCodePoints: 12,
+  nistMinCodePoints: 15,
+  /** bcrypt looks at no byte behind this one. */
+  bcryptMaxBytes: 72,
+  bcryptCost: 12,
+  argon2MemoryKib: 19_456,
+  argon2Passes: 2,
+  argon2Lanes: 1,
+  /** An identifier shorter than this may occur in a password by chance. */
+  identifierMinCharacters: 4,
+  /** Only so much of a password is looked at for its strength: the time grows fast. */
+  strengthMaxCharacters: 32,
+  /** zxcvbn's score from 0 to 4: at least "somewhat guessable, protects from online attacks". */
+  strengthMinScore: 2,
+  queueMax: 64,
+  retryAfterSeconds: 1,
+  /** An idle password thread is ended after this. */
+  threadIdleMs: 300_000,
+  /** Asked of main by another thread; longer than a full queue takes. */
+  answerDeadlineMs: 8_000,
+});
+
+export const sessionLimits = Object.freeze({
+  refreshSecretBytes: 32,
+  /** A direct parent is answered again for this long … */
+  graceSeconds: 10,
+  /** … and this often. */
+  graceMaxCount: 3,
+  refreshTokenMaxCharacters: 512,
+  /** The absolute life of a session with `remember_me`, in units of the usual one. */
+  rememberMeAbsoluteFactor: 3,
+  deviceSecretMinCharacters: 16,
+  deviceSecretMaxCharacters: 256,
+  deviceNameMaxCharacters: 64,
+  /** Fields of `device_info` that we do not know, and their length. */
+  deviceFieldsMax: 16,
+  deviceFieldMaxCharacters: 256,
+  userAgentReadCharacters: 512,
+  endReasonMaxCharacters: 64,
+  /** Expired and ended sessions are kept this long, so that a reuse can still be told. */
+  keptSeconds: 86_400,
+  cleanBatchMax: 1_000,
+  listMaxCount: 1_000,
+});
+
+/** Attempts: `count` at once, all given back in `seconds`. */
+export const throttleLimits = Object.freeze({
+  /** Wrong passwords for one identifier, from wherever. */
+  loginIdentifier: Object.freeze({ count: 10, seconds: 900 }),
+  /** Wrong passwords from one network, for whomever. */
+  loginNetwork: Object.freeze({ count: 100, seconds: 600 }),
+  registerNetwork: Object.freeze({ count: 100, seconds: 3_600 }),
+  /** Revocations by an account itself: each wakes every process. */
+  revokeAccount: Object.freeze({ count: 60, seconds: 60 }),
+  cleanBatchMax: 1_000,
+});
+
+export const verificationLimits = Object.freeze({
+  requiredPermissionsMaxCount: 64,
+});
