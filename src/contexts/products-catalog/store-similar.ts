@@ -76,31 +76,10 @@ export function firstWordStatement(query: string): Sql {
       ) best`;
 }
 
-/**
- * The best by word similarity among the names that have at least `least` of it, through the
- * trigram index. `matches` is materialised so that the limit behind it does not talk the planner
- * out of the index; it is still read row by row, so a query that fits half of the catalogue looks
- * at no more rows than any other.
- */
+/** The best by word similarity of the names that have at least `least` of it, by their trigrams. */
 export function trigramStatement(query: string, least: number): Sql {
-  // Word similarity is dear, so it is only worked out again when some must be left out. The operator takes its threshold from a setting, here set for this statement alone: the
-  // sub-select does not depend on a row, so it runs before the first one is read.
   return sql`
-    with matches as materialized (
-      select id, name, prepared_name
-        from products_catalog.products
-       where (select set_config('pg_trgm.word_similarity_threshold', ${String(least)}, true))
-               is not null
-         and ${SEARCHED} and ${query} <% prepared_name
-    ), looked_at as (
-      select * from matches limit ${productLimits.similarMatchesMax}
-    ), best as (
-      select * from looked_at
-       order by case when (select count(*) from looked_at) > ${productLimits.similarCandidatesMax}
-                  then word_similarity(${query}, prepared_name) end desc,
-                length(prepared_name), id
-       limit ${productLimits.similarCandidatesMax}
-    )
     select id, name, prepared_name as prepared, similarity(prepared_name, ${query}) as similarity
-      from best`;
+      from products_catalog.names_like(${query}, ${least}::real,
+        ${productLimits.similarMatchesMax}, ${productLimits.similarCandidatesMax})`;
 }

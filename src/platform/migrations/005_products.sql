@@ -180,6 +180,43 @@ create index products_similar_names on products_catalog.products
 create index products_first_word on products_catalog.products (split_part(prepared_name, ' ', 1))
   where is_food and not discarded and barcode is null;
 
+-- Names with at least `threshold` word similarity to a prepared query: looks at the first `examined` of
+-- them, so a query that fits half of the catalogue costs no more than any other, and returns the
+-- best `wanted`. A function, because the operator's threshold is a setting, and because the planner
+-- takes a comparison of trigrams to be as cheap as one of numbers and would read the whole table.
+create function products_catalog.names_like(
+  query text, threshold real, examined integer, wanted integer
+) returns table (id uuid, name text, prepared_name text)
+language plpgsql
+set enable_seqscan = off
+set jit = off
+set plan_cache_mode = force_generic_plan
+set pg_trgm.word_similarity_threshold = 0.6
+as $$
+#variable_conflict use_column
+begin
+  -- Undone at the end of the function, as the setting of the same name above says.
+  perform set_config('pg_trgm.word_similarity_threshold', threshold::text, true);
+  return query
+    -- Materialised, so that the limit does not talk the planner into another plan; it is still
+    -- read row by row.
+    with matches as materialized (
+      select p.id, p.name, p.prepared_name
+        from products_catalog.products p
+       where p.is_food and not p.discarded and p.barcode is null and query <% p.prepared_name
+    ), looked_at as (
+      select * from matches limit examined
+    )
+    select l.id, l.name, l.prepared_name
+      from looked_at l
+     -- Word similarity is dear: worked out again only when some must be left out.
+     order by case when (select count(*) from looked_at) > wanted
+                then word_similarity(query, l.prepared_name) end desc,
+              length(l.prepared_name), l.id
+     limit wanted;
+end
+$$;
+
 -- One vote of a house about a product.
 create table products_catalog.houses_is_food_registry (
   product_id uuid not null references products_catalog.products (id),
