@@ -239,6 +239,8 @@ test("what looks like a repeated name, and is none, is accepted", () => {
     '"x":{"sub":1,"y":{"sub":2}}',
     '"x":[{"a":1},{"a":2}]',
     '"x":"a:b:c{[","y":"\\\\"',
+    '"x":"\\":"',
+    '"x":"\\\\","y":"\\\\\\":{["',
     '"fault":"expired"',
     '"x":"\\ud83d\\ude00"',
     '"proto":1,"constructor":2,"toString":3',
