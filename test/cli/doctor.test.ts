@@ -3,6 +3,7 @@ import { after, test } from "node:test";
 import { clockFinding } from "../../src/cli/doctor-database.ts";
 import { nodeVersion, openFiles, type Finding } from "../../src/cli/doctor.ts";
 import { sql } from "../../src/platform/sql.ts";
+import { startChaosProxy } from "../support/chaos-proxy.ts";
 import { withDatabase } from "../support/database.ts";
 import { createBrigade, createInlineBrigade, type Ran } from "./support.ts";
 
@@ -68,6 +69,30 @@ test("keys that the configured key-encryption keys cannot open are a failure", a
   });
   assert.equal(wrong.code, 1);
   assert.equal(findings(wrong).get("signing keys")?.verdict, "fail");
+});
+
+/** Leaves out NotificationResponse, as a transaction pooler does. */
+function withoutNotifications(chunk: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  for (let at = 0; at < chunk.length;) {
+    const end = at + 1 + chunk.readInt32BE(at + 1);
+    if (chunk[at] !== "A".charCodeAt(0)) kept.push(chunk.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat(kept);
+}
+
+test("notifications that do not arrive are a warning that names the pooler", async (t) => {
+  const other = await withDatabase();
+  t.after(other.drop);
+  const proxy = await startChaosProxy(other.url);
+  t.after(() => proxy.close());
+  proxy.setFilter(withoutNotifications);
+  const deaf = await brigade(["doctor", "--json"], { env: { DATABASE_URL: proxy.url } });
+  assert.equal(deaf.code, 0, deaf.stdout);
+  const { verdict, text } = findings(deaf).get("notifications")!;
+  assert.equal(verdict, "warn");
+  assert.match(text, /transaction pooler/);
 });
 
 test("wrong settings are all told, then nothing else is tried", async () => {
