@@ -47,7 +47,8 @@ test("every file and folder that README and the guides name is there", () => {
     for (const [, name] of readText(page).matchAll(
       /`((?:src|workers|test|docs|bench)\/[\w./-]*)`/g,
     )) {
-      assert.ok(existsSync(join(ROOT, name!)), `${page} names ${name}, which is not there`);
+      const isThere = [name!, `${name}.ts`].some((path) => existsSync(join(ROOT, path)));
+      assert.ok(isThere, `${page} names ${name}, which is not there`);
     }
   }
 });

@@ -1,5 +1,5 @@
 import CircuitBreaker from "opossum";
-import { platformErrors, type AppError } from "./errors.ts";
+import { AppError, platformErrors } from "./errors.ts";
 import { outgoingLimits } from "./limits.ts";
 import { requestScope } from "./log.ts";
 
@@ -30,7 +30,7 @@ export interface BreakerOptions {
   /** Consecutive failures that open it. */
   readonly failureThreshold?: number;
   readonly recoveryMs?: number;
-  /** A call that takes longer is a failure. */
+  /** A call that takes longer is a failure; 0: the call has a time-out of its own. */
   readonly timeoutMs?: number;
   readonly onStateChange?: (state: BreakerState) => void;
 }
@@ -40,7 +40,7 @@ export function createBreaker(name: string, options: BreakerOptions = {}): Break
   const recoveryMs = options.recoveryMs ?? outgoingLimits.breakerRecoveryMs;
   const circuit = new CircuitBreaker((call: () => Promise<unknown>) => call(), {
     name,
-    timeout: options.timeoutMs ?? outgoingLimits.timeoutMs,
+    timeout: (options.timeoutMs ?? outgoingLimits.timeoutMs) || false,
     resetTimeout: recoveryMs,
     // opossum opens by the share of failures in a window of time; we count them in a row.
     errorThresholdPercentage: 100,
@@ -112,33 +112,69 @@ export interface OutgoingReply {
   readonly body: Uint8Array;
 }
 
+const breakers = new Map<string, Breaker>();
+
 /**
  * The only outgoing HTTP. Follows no redirect, ends after `timeoutMs` whatever arrives, reads at
- * most `bytesMax`, carries `x-request-id` and `traceparent` of the request being served. Throws
- * `unavailable` for everything but an answer; any status below 300 or from 400 on is an answer.
+ * most `bytesMax`, carries `x-request-id` and `traceparent` of the request being served. Each
+ * origin has a circuit breaker. Throws `unavailable` for everything but an answer; any status
+ * below 300 or from 400 on is an answer.
  */
-export async function fetchLimited(url: string, request: OutgoingRequest = {}): Promise<OutgoingReply> {
-  const timeout = AbortSignal.timeout(request.timeoutMs ?? outgoingLimits.timeoutMs);
-  const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
+export async function fetchLimited(
+  url: string,
+  request: OutgoingRequest = {},
+): Promise<OutgoingReply> {
+  // Only the host: a path or a query may hold what must not be logged.
+  const { origin, host } = URL.canParse(url) ? new URL(url) : { origin: "", host: "unreadable" };
   try {
-    const response = await fetch(url, {
-      method: request.method ?? "GET",
-      headers: { ...scopeHeaders(request.traceparent), ...request.headers },
-      ...(request.body === undefined ? {} : { body: request.body }),
-      redirect: "manual",
-      signal,
+    const outcome = await breakerOf(origin).run(async () => {
+      try {
+        return await fetchOnce(url, request);
+      } catch (error) {
+        // Who goes away himself says nothing about the other side.
+        if (request.signal?.aborted === true) return { abandoned: error };
+        throw error;
+      }
     });
-    if (response.status >= 300 && response.status < 400) {
-      await response.body?.cancel();
-      throw new Error(`redirected (${response.status})`);
-    }
-    const body = await readBody(response, request.bytesMax ?? outgoingLimits.bodyBytesMax);
-    return { status: response.status, headers: response.headers, body };
+    if ("abandoned" in outcome) throw outcome.abandoned;
+    return outcome;
   } catch (error) {
-    // Only the host: a path or a query may hold what must not be logged.
-    const host = URL.canParse(url) ? new URL(url).host : "an unreadable URL";
+    if (error instanceof AppError) throw error;
     throw platformErrors.failure("unavailable", { cause: error, note: `call to ${host}` });
   }
+}
+
+async function fetchOnce(url: string, request: OutgoingRequest): Promise<OutgoingReply> {
+  const timeout = AbortSignal.timeout(request.timeoutMs ?? outgoingLimits.timeoutMs);
+  const signal =
+    request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
+  const response = await fetch(url, {
+    method: request.method ?? "GET",
+    headers: { ...scopeHeaders(request.traceparent), ...request.headers },
+    ...(request.body === undefined ? {} : { body: request.body }),
+    redirect: "manual",
+    signal,
+  });
+  if (response.status >= 300 && response.status < 400) {
+    await response.body?.cancel();
+    throw new Error(`redirected (${response.status})`);
+  }
+  const body = await readBody(response, request.bytesMax ?? outgoingLimits.bodyBytesMax);
+  return { status: response.status, headers: response.headers, body };
+}
+
+function breakerOf(origin: string): Breaker {
+  let breaker = breakers.get(origin);
+  if (breaker === undefined) {
+    breaker = createBreaker(origin, { timeoutMs: 0 });
+    const [oldest] = breakers;
+    if (oldest !== undefined && breakers.size >= outgoingLimits.breakersMaxCount) {
+      breakers.delete(oldest[0]);
+      oldest[1].close();
+    }
+    breakers.set(origin, breaker);
+  }
+  return breaker;
 }
 
 function scopeHeaders(traceparent: string | undefined): Record<string, string> {

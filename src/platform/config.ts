@@ -12,7 +12,6 @@ import {
 import { createEnvironmentReader, type Environment } from "./environment.ts";
 
 export { databaseShares } from "./config-parts.ts";
-export { SETTINGS, type Setting } from "./settings.ts";
 
 /** All settings, read once. Frozen, and plain enough to be handed to a thread. */
 export interface Config {
@@ -113,9 +112,10 @@ export function loadConfig(): Config {
 }
 
 /** Whom `brigade smoke` logs in as; read apart, so that a password is never part of a `Config`. */
-export function smokeCredentials(
-  env: Environment = process.env,
-): { email: string | undefined; password: string | undefined } {
+export function smokeCredentials(env: Environment = process.env): {
+  email: string | undefined;
+  password: string | undefined;
+} {
   return { email: env["BRIGADE_SMOKE_EMAIL"], password: env["BRIGADE_SMOKE_PASSWORD"] };
 }
 

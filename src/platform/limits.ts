@@ -68,6 +68,8 @@ export const outgoingLimits = Object.freeze({
   bodyBytesMax: 1024 * 1024,
   breakerFailureThresholdCount: 5,
   breakerRecoveryMs: 30_000,
+  /** One for each origin; the oldest is forgotten. */
+  breakersMaxCount: 64,
 });
 
 /** The control plane: main and its threads. */

@@ -80,20 +80,8 @@ export function toFailure(error: unknown): unknown {
   return isAway(error) ? unavailable(error) : error;
 }
 
+/** True for a duplicate; `constraint` says of what. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  return violates(error, "23505", constraint);
-}
-
-export function isForeignKeyViolation(error: unknown, constraint?: string): boolean {
-  return violates(error, "23503", constraint);
-}
-
-export function isCheckViolation(error: unknown, constraint?: string): boolean {
-  return violates(error, "23514", constraint);
-}
-
-function violates(error: unknown, code: string, constraint: string | undefined): boolean {
-  if (!(error instanceof Error)) return false;
-  const fault = error as DatabaseFault;
-  return fault.code === code && (constraint === undefined || fault.constraint === constraint);
+  if (codeOf(error) !== "23505") return false;
+  return constraint === undefined || (error as DatabaseFault).constraint === constraint;
 }

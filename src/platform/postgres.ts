@@ -17,7 +17,7 @@ import {
 } from "./postgres-transaction.ts";
 import { sql, type Sql } from "./sql.ts";
 
-export { isCheckViolation, isForeignKeyViolation, isUniqueViolation } from "./postgres-errors.ts";
+export { isUniqueViolation } from "./postgres-errors.ts";
 export type { Result } from "./postgres-client.ts";
 export type { Transaction, TransactionOptions } from "./postgres-transaction.ts";
 

@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import { gzipSync } from "node:zlib";
 import { createBreaker, fetchLimited, type BreakerState } from "../../src/platform/breaker.ts";
 import { AppError } from "../../src/platform/errors.ts";
+import { outgoingLimits } from "../../src/platform/limits.ts";
 import { requestScope } from "../../src/platform/log.ts";
 
 const RECOVERY_MS = 1_000;
@@ -222,4 +223,26 @@ test("a server that never ends its answer, or nobody at all, is no answer", asyn
   const pending = fetchLimited(url, { signal: controller.signal });
   controller.abort();
   await assert.rejects(pending, isRefused);
+});
+
+test("an origin that never answers is left alone for a while, and no other one", async (t) => {
+  let visits = 0;
+  const url = await serve(t, (request) => {
+    visits++;
+    request.socket.destroy();
+  });
+  const other = await serve(t, (_, reply) => reply.end("fine"));
+  for (let n = 0; n < 20; n++) await assert.rejects(fetchLimited(url), isRefused);
+  assert.equal(visits, outgoingLimits.breakerFailureThresholdCount);
+  assert.equal((await fetchLimited(other)).status, 200);
+});
+
+test("callers that go away themselves do not open the circuit", async (t) => {
+  let isSlow = true;
+  const url = await serve(t, (_, reply) => void (isSlow || reply.end("fine")));
+  for (let n = 0; n < 10; n++) {
+    await assert.rejects(fetchLimited(url, { signal: AbortSignal.timeout(10) }), isRefused);
+  }
+  isSlow = false;
+  assert.equal((await fetchLimited(url)).status, 200);
 });

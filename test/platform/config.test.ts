@@ -12,8 +12,8 @@ import {
   isInspectorOpen,
   readConfig,
   setHeaderBlockBytes,
-  SETTINGS,
 } from "../../src/platform/config.ts";
+import { SETTINGS } from "../../src/platform/settings.ts";
 import { availableCores } from "../../src/platform/cores.ts";
 
 const KEY = Buffer.from(Array.from({ length: 32 }, (_, i) => i * 7)).toString("base64");

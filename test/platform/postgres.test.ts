@@ -2,13 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { AppError } from "../../src/platform/errors.ts";
 import { databaseLimits } from "../../src/platform/limits.ts";
-import {
-  createDatabase,
-  isCheckViolation,
-  isForeignKeyViolation,
-  isUniqueViolation,
-  type Database,
-} from "../../src/platform/postgres.ts";
+import { createDatabase, isUniqueViolation, type Database } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { withDatabase, withServer, type TestDatabase } from "../support/database.ts";
 import { silentLog } from "../support/log.ts";
@@ -92,13 +86,12 @@ test("violations are told apart, with the name of the constraint", async () => {
     );
   const unique = await failure(sql`insert into things (id, name) values (3, 'one')`);
   assert.ok(isUniqueViolation(unique) && isUniqueViolation(unique, "things_name_key"));
-  assert.ok(!isUniqueViolation(unique, "things_pkey") && !isCheckViolation(unique));
-  assert.ok(
-    isForeignKeyViolation(await failure(sql`insert into things (id, parent) values (3, 99)`)),
-  );
-  assert.ok(
-    isCheckViolation(await failure(sql`insert into things (id, n) values (3, -1)`), "n_positive"),
-  );
+  assert.ok(!isUniqueViolation(unique, "things_pkey"));
+  const others = [
+    sql`insert into things (id, parent) values (3, 99)`,
+    sql`insert into things (id, n) values (3, -1)`,
+  ];
+  for (const statement of others) assert.ok(!isUniqueViolation(await failure(statement)));
 });
 
 test("a transaction is all or nothing", async () => {

@@ -46,7 +46,7 @@ const SOLE_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   ],
   [
     /\bnew pg\.(?:Pool|Client)\b|\bnew (?:Pool|Client)\(/,
-    ["src/platform/postgres.ts", "src/platform/postgres-pool.ts", "src/platform/migrate.ts"],
+    ["src/platform/postgres-client.ts", "src/platform/postgres-pool.ts", "src/platform/migrate.ts"],
   ],
   [
     /\bprocess\.(?:on|once|exit|kill)\(/,
