@@ -63,7 +63,7 @@ export async function seedProducts(
     added += await insertMissing(database, rows);
     onProgress(end, count);
   }
-  if (added > 0) await tidyProducts(database);
+  await tidyProducts(database, added);
   return added;
 }
 

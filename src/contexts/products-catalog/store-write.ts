@@ -1,4 +1,5 @@
 import { platformErrors } from "../../platform/errors.ts";
+import { productLimits } from "../../platform/limits.ts";
 import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import {
@@ -107,14 +108,17 @@ export async function insertMissing(database: Database, rows: WrittenRows): Prom
 }
 
 /**
- * After many products were added: fresh statistics, and the index of names without its list of
- * unsorted entries, which every search would read through. A server too busy to do it in time does
- * it later by itself.
+ * After an import: sorts the new names into their index, which every search would otherwise read
+ * one by one; after a large one also brings the statistics up to date. A server too busy to do it
+ * in time does it later by itself.
  */
-export async function tidyProducts(database: Database): Promise<void> {
-  await database
-    .query(sql.unnamed(sql`vacuum (analyze) products_catalog.products`))
-    .catch(() => {});
+export async function tidyProducts(database: Database, added: number): Promise<void> {
+  if (added === 0) return;
+  const statement =
+    added < productLimits.importBatchRows
+      ? sql`select gin_clean_pending_list('products_catalog.products_similar_names'::regclass)`
+      : sql`vacuum (analyze) products_catalog.products`;
+  await database.query(sql.unnamed(statement)).catch(() => {});
 }
 
 async function lockProduct(

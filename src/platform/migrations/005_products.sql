@@ -173,9 +173,10 @@ create index products_food_group on products_catalog.products (food_group_id, cr
   where food_group_id is not null and not discarded;
 create index products_process_type on products_catalog.products (process_type_id, created_at, id)
   where process_type_id is not null and not discarded;
--- The similar-name search looks at foods without a barcode only.
+-- The similar-name search looks at foods without a barcode only. Every search reads the index's
+-- list of unsorted entries, so that is kept shorter than the usual 4 MB.
 create index products_similar_names on products_catalog.products
-  using gin (prepared_name gin_trgm_ops)
+  using gin (prepared_name gin_trgm_ops) with (gin_pending_list_limit = 1024)
   where is_food and not discarded and barcode is null;
 create index products_first_word on products_catalog.products (split_part(prepared_name, ' ', 1))
   where is_food and not discarded and barcode is null;

@@ -89,7 +89,7 @@ export async function importProducts(options: ImportOptions): Promise<ImportOutc
     if (batch.length >= productLimits.importBatchRows) await store();
   }
   await store();
-  if (inserted >= productLimits.importBatchRows) await tidyProducts(database);
+  await tidyProducts(database, inserted);
   options.log?.info({ inserted, unchanged, rejected }, "products were imported");
   return { inserted, unchanged, rejected };
 }

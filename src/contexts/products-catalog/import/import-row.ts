@@ -87,12 +87,21 @@ function schemaReason(described: unknown): string {
   const errors = validator.Errors(described).filter((error) => error.keyword !== "boolean");
   return reasonOf(
     errors.map(({ instancePath, params, message }) => {
-      const unknown = (params as { additionalProperties?: string[] }).additionalProperties;
-      const missing = (params as { requiredProperties?: string[] }).requiredProperties;
-      const more = unknown ?? missing;
-      return { path: more === undefined ? instancePath : `/${more.join(", ")}`, message };
+      const { additionalProperties: unknown, requiredProperties: missing } = params as Names;
+      if (unknown !== undefined) return fault(instancePath, unknown, "is not known here");
+      if (missing !== undefined) return fault(instancePath, missing, "is missing");
+      return { path: instancePath, message };
     }),
   );
+}
+
+interface Names {
+  readonly additionalProperties?: readonly string[];
+  readonly requiredProperties?: readonly string[];
+}
+
+function fault(path: string, names: readonly string[], message: string) {
+  return { path: `${path}/${names.join(", ")}`, message };
 }
 
 function reasonOf(faults: readonly { readonly path: string; readonly message: string }[]): string {
