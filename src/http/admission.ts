@@ -47,7 +47,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   function admitCaller(exchange: Exchange, target: CompiledRoute, principal: Principal): Verdict {
     exchange.caller = principal;
     if (target.route.unlimited !== true) {
-      const refusal = charge(exchange, rateLimit, `caller:${principal.userId}`);
+      const refusal = charge(exchange, rateLimit, callerKey(principal));
       if (refusal !== undefined) return refusal;
     }
     return target.mayCall(principal) ? undefined : NOT_ALLOWED;
@@ -84,6 +84,18 @@ export function createAdmission(options: AdmissionOptions): Admission {
 /** Charges an address, for a request without a token or one that meets no route. */
 export function chargeStranger(exchange: Exchange, limit: RateLimit | undefined): Verdict {
   return charge(exchange, limit, `address:${exchange.address}`);
+}
+
+const callerKeys = new WeakMap<Principal, string>();
+
+/** Kept with the principal: made anew, the text would be copied and joined for each request. */
+function callerKey(principal: Principal): string {
+  let key = callerKeys.get(principal);
+  if (key === undefined) {
+    key = `caller:${principal.userId}`;
+    callerKeys.set(principal, key);
+  }
+  return key;
 }
 
 function charge(exchange: Exchange, limit: RateLimit | undefined, key: string): Verdict {

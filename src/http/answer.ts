@@ -64,14 +64,13 @@ export function createAnswers(options: {
   return Object.freeze({
     ofReply(exchange: Exchange, reply: Reply) {
       const { status, headers, body, raw } = reply;
-      const isFixed = Object.isFrozen(reply);
       if (raw !== undefined || body === undefined) {
-        const head = headers === undefined ? plainHead : headOf(headers, isFixed);
+        const head = headers === undefined ? plainHead : headOf(headers, reply);
         return wire(exchange, status, head, raw ?? "");
       }
-      const head = headers === undefined ? jsonHead : jsonHeadOf(headers, isFixed);
+      const head = headers === undefined ? jsonHead : jsonHeadOf(headers, reply);
       const isObject = typeof body === "object" && body !== null;
-      const text = isObject ? textOf(body, isFixed) : JSON.stringify(body);
+      const text = isObject ? textOf(body, reply) : JSON.stringify(body);
       return wire(exchange, status, head, text);
     },
     ofFailure(exchange: Exchange, failure: AppError | Rejection) {
@@ -89,14 +88,13 @@ export function createAnswers(options: {
 /** `make`, done once for an argument that is frozen or belongs to a frozen reply. */
 function remembered<T extends object>(
   make: (value: T) => string,
-): (value: T, isFixed: boolean) => string {
+): (value: T, reply: Reply) => string {
   const made = new WeakMap<T, string>();
-  return (value, isFixed) => {
-    if (!isFixed && !Object.isFrozen(value)) return make(value);
+  return (value, reply) => {
     const known = made.get(value);
     if (known !== undefined) return known;
     const text = make(value);
-    made.set(value, text);
+    if (Object.isFrozen(value) || Object.isFrozen(reply)) made.set(value, text);
     return text;
   };
 }

@@ -80,6 +80,31 @@ export function readFields(request: HttpRequest): ReadFields {
   return fields;
 }
 
+/**
+ * The same text as one of our literals. Each comparison and look-up with the fresh copy of the
+ * native code would search the table of known strings again.
+ */
+function knownMethod(text: string): string {
+  switch (text) {
+    case "GET":
+      return "GET";
+    case "POST":
+      return "POST";
+    case "PUT":
+      return "PUT";
+    case "PATCH":
+      return "PATCH";
+    case "DELETE":
+      return "DELETE";
+    case "HEAD":
+      return "HEAD";
+    case "OPTIONS":
+      return "OPTIONS";
+    default:
+      return text;
+  }
+}
+
 /** Bytes of bodies that wait in this thread, against one cap for all its connections. */
 export interface BodyBudget {
   usedBytes: number;
@@ -105,7 +130,7 @@ export class UwsRequest implements RawRequest {
     this.#response = response;
     this.#budget = budget;
     // Before getMethod(), which lowers the buffer in place.
-    this.method = request.getCaseSensitiveMethod();
+    this.method = knownMethod(request.getCaseSensitiveMethod());
     this.path = request.getUrl();
     // Typed as text; undefined without a question mark.
     this.query = (request.getQuery() as string | undefined) ?? "";
