@@ -58,8 +58,7 @@ export function createBreaker(name: string, options: BreakerOptions = {}): Break
   });
   circuit.on("failure", () => {
     totals.failures++;
-    // A call that was let through before the circuit opened may fail after it.
-    if (++failuresInARow >= threshold && circuit.closed) circuit.open();
+    if (++failuresInARow >= threshold) circuit.open();
   });
   circuit.on("reject", () => void totals.refusals++);
   for (const event of ["open", "halfOpen", "close"] as const) {

@@ -106,3 +106,23 @@ test("more than a slow reader may owe is dropped and counted", (t) => {
   for (let n = 0; n < 20; n++) output.write(line);
   assert.ok(output.droppedCount() >= 2, String(output.droppedCount()));
 });
+
+test("the synchronous flush lets a write under way go first", (t) => {
+  const taken: string[] = [];
+  let underWay: { text: string; doneAtMs: number } | undefined;
+  // A thread of the pool: done by itself after a while, whatever this thread does.
+  t.mock.method(fs, "write", (_: number, bytes: Buffer) => {
+    underWay = { text: String(bytes), doneAtMs: performance.now() + 50 };
+  });
+  t.mock.method(fs, "writeSync", (_: number, bytes: Buffer) => {
+    if (underWay !== undefined && performance.now() >= underWay.doneAtMs) taken.push(underWay.text);
+    taken.push(String(bytes));
+    return bytes.length;
+  });
+  const output = createLogOutput(99);
+  output.write("first\n");
+  output.flush();
+  output.write("second\n");
+  output.flushSync();
+  assert.deepEqual(taken, ["first\n", "second\n"]);
+});

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { startEmbeddedPostgres, stopEmbedded } from "../../src/platform/embedded-postgres.ts";
 import { AppError } from "../../src/platform/errors.ts";
+import { createPool } from "../../src/platform/postgres-pool.ts";
 import { createDatabase, openListener } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
@@ -142,13 +145,6 @@ test("while the database is away everybody is refused at once, and served when i
     for (const attempt of attempts) await assert.rejects(attempt(), isUnavailable);
   }
   assert.equal(database.stats().waiting, 0);
-  // The first failed connection speaks for the next second: nobody asks the server in it.
-  let borrowed = 0;
-  await assert.rejects(
-    database.withTransaction(async () => void borrowed++),
-    isUnavailable,
-  );
-  assert.equal(borrowed, 0);
 
   server = await startEmbeddedPostgres(folder, { log: silentLog, settings });
   for (const attempt of attempts) {
@@ -196,4 +192,23 @@ test("a database that was never there is unavailable, not a crash", async (t) =>
     database.withTransaction((tx) => tx.query(sql`select 1`)),
     isUnavailable,
   );
+});
+
+test("one failed connection speaks for all who ask within the next second", async (t) => {
+  let connectionCount = 0;
+  const server = createServer((socket) => {
+    connectionCount++;
+    socket.destroy();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const url = `postgres://x@127.0.0.1:${(server.address() as AddressInfo).port}/x`;
+  const pool = createPool({ url, size: 4, applicationName: "x", log: silentLog });
+  t.after(() => pool.end());
+  for (let n = 0; n < 20; n++) await assert.rejects(pool.borrow(), isUnavailable);
+  assert.equal(connectionCount, 1);
+  // A connection that was made elsewhere ends it before the second is over.
+  pool.clearAway();
+  await assert.rejects(pool.borrow(), isUnavailable);
+  assert.equal(connectionCount, 2);
 });
