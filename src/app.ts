@@ -107,12 +107,10 @@ export function createApp(ports: AppPorts): App {
       if (!Check(verifyBody, body))
         return { status: 422, body: { error_code: "validation_failed" } };
       const { token, required_permissions: required = [] } = body;
-      return { status: 200, body: await introspect(authenticate, token, required, LOOPBACK) };
+      return { status: 200, body: await introspect(authenticate, token, required) };
     },
   };
 }
-
-const LOOPBACK = "127.0.0.1";
 
 /** The principal of a token by memory alone: whom to charge before anything is done. */
 function cachedPrincipal({ cache, lease, issuers, clock }: AppPorts) {

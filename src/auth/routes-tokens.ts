@@ -31,12 +31,12 @@ const verifyRoute = ({ authenticate }: TokenRouteDeps) =>
     body: verifyBody,
     bodyExample: { token: "eyJ…", required_permissions: ["products_catalog:manage_products"] },
     responses: { 200: { description: "What is known of the token", schema: verifyAnswer } },
-    async handler({ principal, body, address }) {
+    async handler({ principal, body }) {
       if (principal.kind === "user" && !hasPermission(principal, "iam", "access_support")) {
         throw authErrors.failure("permission_denied");
       }
       const { token, required_permissions: required = [] } = body;
-      return json(200, await introspect(authenticate, token, required, address), NO_STORE);
+      return json(200, await introspect(authenticate, token, required), NO_STORE);
     },
   });
 

@@ -1,5 +1,6 @@
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredSessions } from "../auth/session/store.ts";
+import { removeIdleBudgets } from "../auth/throttle/store.ts";
 import { jobLimits } from "../platform/limits.ts";
 import type { Job } from "./jobs.ts";
 
@@ -7,4 +8,5 @@ import type { Job } from "./jobs.ts";
 export const SCHEDULED_JOBS: readonly Job[] = Object.freeze([
   { name: "trim the invalidation log", everyMs: jobLimits.trimLogMs, run: trimInvalidations },
   { name: "remove expired sessions", everyMs: jobLimits.expiredMs, run: removeExpiredSessions },
+  { name: "remove idle budgets", everyMs: jobLimits.expiredMs, run: removeIdleBudgets },
 ]);

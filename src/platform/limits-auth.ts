@@ -98,7 +98,6 @@ export const accountLimits = Object.freeze({
   usernameMinCharacters: 3,
   usernameMaxCharacters: 32,
   nameMaxCharacters: 120,
-  pageMaxCount: 100,
 });
 
 export const passwordLimits = Object.freeze({
@@ -144,7 +143,6 @@ export const sessionLimits = Object.freeze({
   deviceFieldsMax: 16,
   deviceFieldMaxCharacters: 256,
   userAgentReadCharacters: 512,
-  endReasonMaxCharacters: 64,
   /** Expired and ended sessions are kept this long, so that a reuse can still be told. */
   keptSeconds: 86_400,
   cleanBatchMax: 1_000,
@@ -153,10 +151,13 @@ export const sessionLimits = Object.freeze({
 
 /** Attempts: `count` at once, all given back in `seconds`. */
 export const throttleLimits = Object.freeze({
-  /** Wrong passwords for one identifier, from wherever. */
-  loginIdentifier: Object.freeze({ count: 10, seconds: 900 }),
-  /** Wrong passwords from one network, for whomever. */
-  loginNetwork: Object.freeze({ count: 100, seconds: 600 }),
+  /**
+   * Wrong passwords for one identifier, from wherever: 30 at once, then one a minute. Attempts on
+   * their way count until their outcome is known, so this also bounds parallel right ones.
+   */
+  loginIdentifier: Object.freeze({ count: 30, seconds: 1_800 }),
+  /** Wrong passwords from one network, for whomever: 300 at once, then ten a minute. */
+  loginNetwork: Object.freeze({ count: 300, seconds: 1_800 }),
   registerNetwork: Object.freeze({ count: 100, seconds: 3_600 }),
   /** Revocations by an account itself: each wakes every process. */
   revokeAccount: Object.freeze({ count: 60, seconds: 60 }),

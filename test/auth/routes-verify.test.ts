@@ -76,6 +76,17 @@ test("every token that is not good answers 200 and active false", async () => {
   }
 });
 
+test("a service is not held to account for the forged tokens it asks about", async () => {
+  const ana = await registerSomebody(app);
+  const [head, payload] = ana.access_token.split(".");
+  for (let i = 0; i < 70; i++) {
+    const signature = Buffer.alloc(64, i + 1).toString("base64url");
+    const answer = await verify({ token: `${head}.${payload}.${signature}` });
+    assert.equal(answer.body.active, false, answer.text);
+  }
+  assert.equal((await verify({ token: ana.access_token })).body.active, true);
+});
+
 test("people without access_support may not ask, not even about themselves", async () => {
   const ana = await registerSomebody(app);
   const answer = await verify({ token: ana.access_token }, ana.access_token);

@@ -3,7 +3,8 @@ import { admissionLimits } from "../../platform/limits.ts";
 
 /**
  * Counts bad signatures against the network they come from, so that nobody buys verifications with
- * garbage for long. Per thread and bounded: the oldest network is forgotten first.
+ * garbage for long. Per thread and bounded: the oldest network is forgotten first. The empty
+ * address is nobody's: tokens that a trusted service asks about are not counted against it.
  */
 export interface BadSignatures {
   /** Seconds until tokens we do not know yet are looked at again; 0 = now. */
@@ -29,6 +30,7 @@ export function createBadSignatures(clock: Clock): BadSignatures {
       return Math.max(0, Math.ceil((window.endsAtMs - clock.monotonicMs()) / 1000));
     },
     charge(address) {
+      if (address === "") return;
       const network = networkOf(address);
       const nowMs = clock.monotonicMs();
       const window = windows.get(network);

@@ -23,9 +23,9 @@ export async function introspect(
   authenticate: Authenticate,
   token: string,
   requiredPermissions: readonly string[],
-  address: string,
 ): Promise<Introspection> {
-  const outcome = await authenticate(token, address);
+  // Whoever asks has shown who it is; that its own callers send garbage is not its doing.
+  const outcome = await authenticate(token, "");
   if (isRejection(outcome)) {
     const { code, status, title, note, headers } = outcome;
     if (status < 500 && status !== 429) return { active: false, error_code: code };
