@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { createInlinePasswords } from "../../src/auth/password/run-tasks.ts";
 import { withDatabase, type TestDatabase } from "../support/database.ts";
+import { capturedLog } from "../support/log.ts";
 import { GOOD_PASSWORD, registerSomebody, startApp, type TestApp } from "./accounts-rig.ts";
 
 let db: TestDatabase;
@@ -146,4 +148,46 @@ test("a request id given by the caller comes back and is in the audit log", asyn
   assert.deepEqual(rows, [
     { action: "account.register", subject: answer.body.user.id, network: "192.0.2.0/24" },
   ]);
+});
+
+test("no password and no token is ever logged, whatever goes wrong", async () => {
+  const { log, texts } = capturedLog();
+  const real = createInlinePasswords();
+  let isBroken = false;
+  const loud = await startApp({
+    database: db.database,
+    keyRing: app.keyRing,
+    log,
+    passwords: {
+      ...real,
+      verify: (password, ...rest) =>
+        isBroken ? Promise.reject(new Error("broken")) : real.verify(password, ...rest),
+    },
+  });
+  const ana = await registerSomebody(loud);
+  const { email } = ana;
+  const login = (password: string) =>
+    loud.call("POST", "/auth/login", { body: { email, password } });
+  await login("typed in anger");
+  await login(GOOD_PASSWORD);
+  isBroken = true;
+  assert.equal((await login("typed in anger")).status, 500);
+  await loud.call("POST", "/auth/register", {
+    body: { email, password: "typed in anger", name: 7 },
+  });
+  const refreshed = await loud.call("POST", "/auth/refresh", {
+    body: { refresh_token: ana.refresh_token },
+  });
+  await loud.call("GET", "/auth/whoami", { token: `${ana.access_token}x` });
+  const all = texts.join("\n");
+  assert.ok(texts.length >= 6, "the requests are logged");
+  for (const secret of [
+    "typed in anger",
+    GOOD_PASSWORD,
+    ana.access_token,
+    ana.refresh_token,
+    refreshed.body.refresh_token as string,
+  ]) {
+    assert.ok(!all.includes(secret), "a secret is in the log");
+  }
 });
