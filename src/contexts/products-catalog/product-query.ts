@@ -38,7 +38,7 @@ export const productQuery = Type.Object(
     ...paging,
     sort: Type.Optional(
       Type.Enum([...PRODUCT_SORTS], {
-        default: "-updated_at",
+        default: "-created_at",
         description: "`-` is descending; `date` is `created_at`",
       }),
     ),

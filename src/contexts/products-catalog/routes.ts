@@ -62,7 +62,7 @@ function searchRoute({ store }: ProductRouteOptions): Route {
     async handler({ query }) {
       const page = toPage(query);
       const filter = toProductFilter(query);
-      const { products, total } = await store.list(filter, query.sort ?? "-updated_at", page);
+      const { products, total } = await store.list(filter, query.sort ?? "-created_at", page);
       return productsReply(products, paginationOf(page, total));
     },
   });

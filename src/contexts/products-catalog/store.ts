@@ -1,6 +1,7 @@
+import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
-import { sql } from "../../platform/sql.ts";
-import { productSelection } from "./columns.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
+import { constantSql, productSelection } from "./columns.ts";
 import { conditionOf, orderOf, type ProductFilter, type ProductSort } from "./product-filter.ts";
 import type { ProductRow } from "./product-json.ts";
 import { createTotals } from "./totals.ts";
@@ -63,9 +64,9 @@ export function createProductStore(database: Database): ProductStore {
           left join (unnest(array(
               select p.id from products_catalog.products p
                where ${conditionOf(filter)}
-               order by ${orderOf(sort)} offset ${skip} limit ${limit}
+               order by ${orderOf(sort)} ${rangeOf(skip, limit)}
             )) with ordinality as page (id, place)
-            join products_catalog.products p on p.id = page.id) on true
+            join products_catalog.products p on p.id = page.id and page.place <= ${limit}) on true
          order by page.place`);
       const { revision } = rows[0]!;
       const products = rows.filter((row) => row.id !== null);
@@ -76,4 +77,19 @@ export function createProductStore(database: Database): ProductStore {
       return { products, total };
     },
   };
+}
+
+const RANGES = [20, 50, 100, productLimits.pageItemsMax].map((rows) => ({
+  rows,
+  first: constantSql(`limit ${rows}`),
+}));
+
+/**
+ * OFFSET and LIMIT as constants for the usual first pages, at least `limit` rows. With parameters
+ * the planner would guess a tenth of the table and so plan anew for each request, which costs as
+ * much as running the statement.
+ */
+function rangeOf(skip: number, limit: number): Sql {
+  const range = RANGES.find(({ rows }) => rows >= limit);
+  return skip === 0 && range !== undefined ? range.first : sql`offset ${skip} limit ${limit}`;
 }

@@ -136,6 +136,7 @@ test("a page has its numbers; a larger limit is capped", async () => {
   assert.deepEqual(await page(""), { page: 1, limit: 200, total: 4, pages: 1 });
   assert.deepEqual(await page("limit=1000"), { page: 1, limit: 200, total: 4, pages: 1 });
   assert.deepEqual(await page("limit=3"), { page: 1, limit: 3, total: 4, pages: 2 });
+  assert.equal((await names("limit=3")).length, 3);
   assert.deepEqual(await page("limit=3&skip=3"), { page: 2, limit: 3, total: 4, pages: 2 });
   assert.deepEqual(await page("limit=3&skip=30"), { page: 11, limit: 3, total: 4, pages: 2 });
   assert.deepEqual(await page("limit=3&name=nobody"), { page: 1, limit: 3, total: 0, pages: 0 });
