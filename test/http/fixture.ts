@@ -1,5 +1,4 @@
 import { connect, type Socket } from "node:net";
-import { createServer } from "node:net";
 import type { Principal } from "../../src/http/principal.ts";
 import { createPipeline, type Pipeline, type PipelineOptions } from "../../src/http/pipeline.ts";
 import type { Route } from "../../src/http/route.ts";
@@ -168,16 +167,6 @@ export function sendRaw(
         if (!socket.writable) return;
         socket.write(part, "latin1");
       }
-    });
-  });
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const address = probe.address() as { port: number };
-      probe.close(() => resolve(address.port));
     });
   });
 }

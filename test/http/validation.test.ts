@@ -178,7 +178,7 @@ test("faults of a body name the field and the rule, never what was sent", () => 
   }
 });
 
-test("a body with thousands of faults names twenty", () => {
-  const readBody = compileBody(Type.Array(Type.Integer()));
-  assert.ok(Object.keys(faultsOf(() => readBody(Array(5_000).fill("x")))).length <= 20);
+test("a request with many faults names twenty", () => {
+  const query = Array.from({ length: 30 }, (_, n) => `key${n}=1`).join("&");
+  assert.equal(Object.keys(faultsOf(() => compileQuery(undefined)(query))).length, 20);
 });
