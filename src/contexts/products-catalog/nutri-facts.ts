@@ -1,3 +1,4 @@
+import { productLimits } from "../../platform/limits.ts";
 import { NUTRIENTS, type MeasureUnit, type NutrientName } from "./nutrients.ts";
 
 /** One nutrient as a caller may send it: a bare number is in the default unit. */
@@ -59,6 +60,9 @@ const HEADS = NUTRIENTS.map(
 );
 const NOT_GIVEN = HEADS.map((head) => `${head}0}`);
 
+// Lists show the same products over and over; the text depends on nothing but its key.
+const written = new Map<string, string>();
+
 /**
  * The JSON text of all 83 nutrients.
  * @param amounts PostgreSQL's text of the amounts, comma separated, empty where not given.
@@ -68,17 +72,21 @@ export function nutriFactsJson(
   amounts: string,
   units: Readonly<Record<string, MeasureUnit>>,
 ): string {
-  let json = "{";
-  let start = 0;
-  for (let index = 0; index < HEADS.length; index++) {
-    let end = amounts.indexOf(",", start);
-    if (end === -1) end = amounts.length;
-    if (end === start) json += NOT_GIVEN[index]!;
-    else json += `${HEADS[index]!}${amounts.slice(start, end)}}`;
-    start = end + 1;
+  let json = written.get(amounts);
+  if (json === undefined) {
+    json = inDefaultUnits(amounts);
+    if (written.size >= productLimits.nutriFactsTextsMax) written.clear();
+    written.set(amounts, json);
   }
-  json += "}";
   return hasKeys(units) ? withUnits(json, units) : json;
+}
+
+function inDefaultUnits(amounts: string): string {
+  const given = amounts.split(",");
+  const parts = HEADS.map((head, index) =>
+    given[index] === "" ? NOT_GIVEN[index] : `${head}${given[index]}}`,
+  );
+  return `{${parts.join("")}}`;
 }
 
 function hasKeys(units: object): boolean {
