@@ -1,24 +1,15 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { createApp, type App } from "../src/app.ts";
-import { createAuthCache } from "../src/auth/cache/auth-cache.ts";
-import { createGenerations } from "../src/auth/cache/generations.ts";
-import { createLease } from "../src/auth/cache/lease.ts";
-import { createIssuerRegistry } from "../src/auth/issuers/registry.ts";
-import { createLocalIssuer } from "../src/auth/issuers/local.ts";
-import { createKeyRing, type KeyRing, type KeyRingSnapshot } from "../src/auth/keys/key-ring.ts";
+import { createThreadApp } from "../src/thread-app.ts";
 import { createRemotePasswords } from "../src/auth/password/remote.ts";
-import { createWaitForCluster } from "../src/auth/revocation/instances.ts";
-import { createInvalidate } from "../src/auth/revocation/invalidation-log.ts";
-import { tokenDigest } from "../src/auth/token/digest.ts";
-import { createVerifyPool, type VerifySignature } from "../src/auth/verify-pool.ts";
+import { createVerifyPool } from "../src/auth/verify-pool.ts";
 import { createUwsServer, type UwsServer } from "../src/http/uws/server.ts";
-import { watchMain, type MainWatch } from "../src/platform/heartbeat.ts";
+import { watchMain } from "../src/platform/heartbeat.ts";
 import { systemClock } from "../src/platform/clock.ts";
 import { databaseShares } from "../src/platform/config.ts";
 import { exit, killHard, onExit } from "../src/platform/lifecycle.ts";
 import { createLogger } from "../src/platform/log.ts";
 import { createMetrics } from "../src/platform/metrics.ts";
-import { createDatabase, type Database } from "../src/platform/postgres.ts";
+import { createDatabase } from "../src/platform/postgres.ts";
 import { draining } from "../src/platform/shared-memory.ts";
 import type { StartOrder, ThreadData } from "../src/platform/thread-data.ts";
 import { createPort } from "../src/platform/thread-port.ts";
@@ -50,8 +41,6 @@ async function start(order: StartOrder): Promise<void> {
     log.fatal("main does not move any more; the process ends");
     killHard();
   });
-  const keyRing = createKeyRing(order.keys as KeyRingSnapshot);
-  port.on("keys", (keys: KeyRingSnapshot) => keyRing.replace(keys));
   const database = createDatabase({
     url: order.databaseUrl,
     connections: databaseShares(config).perThread,
@@ -59,7 +48,20 @@ async function start(order: StartOrder): Promise<void> {
     log,
   });
   const verifyPool = createVerifyPool({ threads: config.verifyThreads, clock, metrics, log });
-  const app = compose({ keyRing, database, watch, verify: verifyPool.verify });
+  const app = createThreadApp({
+    config,
+    shared,
+    spawn,
+    log,
+    clock,
+    metrics,
+    database,
+    keys: order.keys,
+    verify: verifyPool.verify,
+    passwords: createRemotePasswords(port),
+    isReady: () => watch.mainIsAlive() && !draining(shared).isDraining(),
+  });
+  port.on("keys", app.replaceKeys);
   port.serve("refresh-metrics", () => metrics.refresh());
   port.serve("verify-token", (body) => app.describeToken(body));
   server = createUwsServer({
@@ -80,57 +82,6 @@ async function start(order: StartOrder): Promise<void> {
   port.emit("listening", listeningPort);
   // Its threads load while the first requests are verified here.
   await verifyPool.start();
-}
-
-interface Parts {
-  readonly keyRing: KeyRing;
-  readonly database: Database;
-  readonly watch: MainWatch;
-  readonly verify: VerifySignature;
-}
-
-/** Joins what only a thread has (shared memory, main's password pool) with the application. */
-function compose({ keyRing, database, watch, verify }: Parts): App {
-  const generations = createGenerations(shared);
-  const lease = createLease(shared, clock);
-  const issuers = createIssuerRegistry([createLocalIssuer(config, keyRing)]);
-  // A verdict under other rules is another verdict: their names are part of what is hashed.
-  const ruleSetId = issuers
-    .all()
-    .map((issuer) => issuer.ruleSetId)
-    .join();
-  const cache = createAuthCache({
-    shared,
-    generations,
-    clock,
-    spawn,
-    metrics,
-    ttlSeconds: config.authCacheTtlSeconds,
-    digest: (token) => tokenDigest(token, ruleSetId),
-  });
-  return createApp({
-    config,
-    log,
-    clock,
-    metrics,
-    database,
-    keyRing,
-    issuers,
-    verify,
-    cache,
-    generations,
-    lease,
-    shared,
-    passwords: createRemotePasswords(port),
-    invalidate: createInvalidate({ generations }),
-    waitForCluster: createWaitForCluster({
-      database,
-      clock,
-      leaseMs: config.leaseMs,
-      staleMsMax: Math.max(...issuers.all().map((issuer) => issuer.staleMs)),
-    }),
-    isReady: () => watch.mainIsAlive() && lease.holds() && !draining(shared).isDraining(),
-  });
 }
 
 /** Finishes what was begun, closes the App when nobody is connected any more, and ends. */

@@ -1,4 +1,5 @@
 import pg from "pg";
+import PgPool from "pg-pool";
 import { systemClock } from "./clock.ts";
 import { databaseLimits } from "./limits.ts";
 import type { Logger } from "./log.ts";
@@ -37,7 +38,8 @@ export interface PoolOptions extends ConnectionOptions {
 export function createPool(options: PoolOptions): Pool {
   const away = createAwayMark();
   const plans = createPlanGenerations();
-  const pool = new pg.Pool({
+  const pool = new PgPool<pg.Client>({
+    Client: pg.Client,
     ...clientConfig(options),
     connectionTimeoutMillis: databaseLimits.poolWaitMs,
     idleTimeoutMillis: databaseLimits.poolIdleMs,

@@ -13,7 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The one worker that runs the whole application. */
-const HTTP_WORKER_MAY_IMPORT = ["src/app.ts", "src/http/uws", "src/auth/verify-pool.ts"];
+const HTTP_WORKER_MAY_IMPORT = ["src/thread-app.ts", "src/http/uws", "src/auth/verify-pool.ts"];
 
 /** An effect, and the only files that have it. A path that ends in a slash is a folder. */
 const SOLE_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
@@ -45,7 +45,7 @@ const SOLE_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
     ],
   ],
   [
-    /\bnew pg\.(?:Pool|Client)\b|\bnew (?:Pool|Client)\(/,
+    /\bnew pg\.(?:Pool|Client)\b|\bnew (?:Pg)?(?:Pool|Client)\b/,
     ["src/platform/postgres-client.ts", "src/platform/postgres-pool.ts", "src/platform/migrate.ts"],
   ],
   [

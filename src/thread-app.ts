@@ -1,0 +1,70 @@
+import { createApp, type App, type AppPorts } from "./app.ts";
+import { createAuthCache } from "./auth/cache/auth-cache.ts";
+import { createGenerations } from "./auth/cache/generations.ts";
+import { createLease } from "./auth/cache/lease.ts";
+import { createLocalIssuer } from "./auth/issuers/local.ts";
+import { createIssuerRegistry, type IssuerRegistry } from "./auth/issuers/registry.ts";
+import { createKeyRing, type KeyRingSnapshot } from "./auth/keys/key-ring.ts";
+import { createWaitForCluster } from "./auth/revocation/instances.ts";
+import { createInvalidate } from "./auth/revocation/invalidation-log.ts";
+import { tokenDigest } from "./auth/token/digest.ts";
+import type { SharedMemory } from "./platform/shared-memory.ts";
+
+type FromThread = Pick<
+  AppPorts,
+  "config" | "log" | "clock" | "metrics" | "database" | "verify" | "passwords" | "isReady"
+>;
+
+export interface ThreadAppOptions extends FromThread {
+  readonly shared: SharedMemory;
+  /** Number of this start: owner of what it writes into the claims table. */
+  readonly spawn: number;
+  /** A `KeyRingSnapshot`, as main sent it. */
+  readonly keys: unknown;
+}
+
+export interface ThreadApp extends App {
+  /** Takes another `KeyRingSnapshot` from main. */
+  replaceKeys(keys: unknown): void;
+}
+
+/** The application of an HTTP thread: joined to the memory that all threads of the process share. */
+export function createThreadApp(options: ThreadAppOptions): ThreadApp {
+  const { config, shared, spawn, clock, metrics, database } = options;
+  const keyRing = createKeyRing(options.keys as KeyRingSnapshot);
+  const generations = createGenerations(shared);
+  const lease = createLease(shared, clock);
+  const issuers = createIssuerRegistry([createLocalIssuer(config, keyRing)]);
+  const ruleSetId = ruleSetOf(issuers);
+  const app = createApp({
+    ...options,
+    keyRing,
+    issuers,
+    generations,
+    lease,
+    cache: createAuthCache({
+      shared,
+      generations,
+      clock,
+      spawn,
+      metrics,
+      ttlSeconds: config.authCacheTtlSeconds,
+      digest: (token) => tokenDigest(token, ruleSetId),
+    }),
+    invalidate: createInvalidate({ generations }),
+    waitForCluster: createWaitForCluster({
+      database,
+      clock,
+      leaseMs: config.leaseMs,
+      staleMsMax: Math.max(...issuers.all().map((issuer) => issuer.staleMs)),
+    }),
+    isReady: () => options.isReady() && lease.holds(),
+  });
+  return { ...app, replaceKeys: (keys) => keyRing.replace(keys as KeyRingSnapshot) };
+}
+
+/** A verdict under other rules is another verdict: their names are part of what is hashed. */
+function ruleSetOf(issuers: IssuerRegistry): string {
+  const names = issuers.all().map((issuer) => issuer.ruleSetId);
+  return names.join();
+}
