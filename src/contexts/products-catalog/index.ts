@@ -12,12 +12,7 @@ import { createVoteStore } from "./store-votes.ts";
 import { createProductStore } from "./store.ts";
 import { createProductWriter } from "./store-write.ts";
 
-export {
-  importProducts,
-  type ImportOptions,
-  type ImportOutcome,
-  type RejectedRow,
-} from "./import/import-products.ts";
+export { importProducts } from "./import/import-products.ts";
 export { loadDemoCatalogue } from "./demo-catalogue.ts";
 export { seedProducts } from "./seed.ts";
 

@@ -126,6 +126,3 @@ export const PACKAGE_UNITS = [
   "IU",
 ] as const;
 export type PackageUnit = (typeof PACKAGE_UNITS)[number];
-
-/** Default unit by nutrient. */
-export const DEFAULT_UNITS: ReadonlyMap<string, MeasureUnit> = new Map(NUTRIENTS);

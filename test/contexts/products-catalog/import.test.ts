@@ -5,11 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import {
-  importProducts,
-  loadDemoCatalogue,
-  type ImportOptions,
-} from "../../../src/contexts/products-catalog/index.ts";
+import { importProducts, loadDemoCatalogue } from "../../../src/contexts/products-catalog/index.ts";
+import type { ImportOptions } from "../../../src/contexts/products-catalog/import/import-products.ts";
 import { DEMO_FOODS } from "../../../src/contexts/products-catalog/demo-foods.ts";
 import type { Database } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";

@@ -9,13 +9,13 @@ import {
   type NutriFactsInput,
 } from "../../../src/contexts/products-catalog/nutri-facts.ts";
 import {
-  DEFAULT_UNITS,
   MEASURE_UNITS,
   NUTRIENTS,
   type NutrientName,
 } from "../../../src/contexts/products-catalog/nutrients.ts";
 import { testSeed, testSize } from "../../support/size.ts";
 
+const DEFAULT_UNITS = new Map<string, string>(NUTRIENTS);
 const names = NUTRIENTS.map(([name]) => name);
 const amount = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true });
 const input = fc.oneof(

@@ -1,4 +1,4 @@
-import { Type, type Static } from "typebox";
+import { Type } from "typebox";
 import { Compile } from "typebox/compile";
 import { AppError } from "../../../platform/errors.ts";
 import { productLimits } from "../../../platform/limits.ts";
@@ -80,8 +80,6 @@ export async function toImportedProduct(
   columns.import_key = barcode === null ? `name:${name}` : `barcode:${barcode}`;
   return product;
 }
-
-export type DescribedProduct = Static<typeof describedProduct>;
 
 function schemaReason(described: unknown): string {
   const errors = validator.Errors(described).filter((error) => error.keyword !== "boolean");
