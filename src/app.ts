@@ -1,6 +1,7 @@
 import { Check } from "typebox/value";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
+import { createDocumentCache } from "./auth/cache/document-cache.ts";
 import type { Generations } from "./auth/cache/generations.ts";
 import type { Lease } from "./auth/cache/lease.ts";
 import { createDiscoveryRoutes } from "./auth/discovery-routes.ts";
@@ -19,7 +20,6 @@ import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
 import { createDocsRoutes } from "./http/docs.ts";
 import { createHealthRoutes, type HealthChecks } from "./http/health.ts";
 import { createPipeline, type Pipeline } from "./http/pipeline.ts";
-import type { Principal } from "./http/principal.ts";
 import { createRateLimiter } from "./http/rate-limit.ts";
 import type { Route } from "./http/route.ts";
 import type { Clock } from "./platform/clock.ts";
@@ -67,7 +67,12 @@ export interface App {
  */
 export function createApp(ports: AppPorts): App {
   const { config, log, clock, metrics, database, keyRing } = ports;
-  const iam = createIam({ database, invalidate: ports.invalidate, ownIssuer: config.publicUrl });
+  const iam = createIam({
+    database,
+    invalidate: ports.invalidate,
+    ownIssuer: config.publicUrl,
+    documents: createDocumentCache(ports),
+  });
   const authenticate = createAuthenticate({
     ...ports,
     loadSession: createLoadSession(database),
@@ -96,7 +101,7 @@ export function createApp(ports: AppPorts): App {
     metrics,
     clock,
     authenticate,
-    cached: cachedPrincipal(ports),
+    cached: authenticate.known,
     ...rateLimits(ports),
   });
   return {
@@ -109,15 +114,6 @@ export function createApp(ports: AppPorts): App {
       const { token, required_permissions: required = [] } = body;
       return { status: 200, body: await introspect(authenticate, token, required) };
     },
-  };
-}
-
-/** The principal of a token by memory alone: whom to charge before anything is done. */
-function cachedPrincipal({ cache, lease, issuers, clock }: AppPorts) {
-  return (token: string): Principal | undefined => {
-    const entry = cache.lookup(token, clock.nowSeconds());
-    if (entry?.principal === undefined) return undefined;
-    return lease.holds(issuers.find(entry.claims.issuer)?.staleMs) ? entry.principal : undefined;
   };
 }
 

@@ -8,6 +8,7 @@ import { createKeyRing, type KeyRingSnapshot } from "./auth/keys/key-ring.ts";
 import { createWaitForCluster } from "./auth/revocation/instances.ts";
 import { createInvalidate } from "./auth/revocation/invalidation-log.ts";
 import { tokenDigest } from "./auth/token/digest.ts";
+import { countDroppedLines } from "./platform/log-metrics.ts";
 import type { SharedMemory } from "./platform/shared-memory.ts";
 
 type FromThread = Pick<
@@ -36,6 +37,7 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
   const lease = createLease(shared, clock);
   const issuers = createIssuerRegistry([createLocalIssuer(config, keyRing)]);
   const ruleSetId = ruleSetOf(issuers);
+  countDroppedLines(metrics);
   const app = createApp({
     ...options,
     keyRing,

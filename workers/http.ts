@@ -7,6 +7,7 @@ import { watchMain } from "../src/platform/heartbeat.ts";
 import { systemClock } from "../src/platform/clock.ts";
 import { databaseShares } from "../src/platform/config.ts";
 import { exit, killHard, onExit } from "../src/platform/lifecycle.ts";
+import { controlLimits } from "../src/platform/limits.ts";
 import { createLogger } from "../src/platform/log.ts";
 import { createMetrics } from "../src/platform/metrics.ts";
 import { createDatabase } from "../src/platform/postgres.ts";
@@ -90,7 +91,9 @@ async function drain(): Promise<void> {
   const open = server;
   if (open !== undefined) {
     open.drain();
-    await new Promise<void>((resolve) => open.onIdle(resolve));
+    // A load balancer's idle connections are worth the wait, a developer's browser is not.
+    const patienceMs = config.environment === "production" ? undefined : controlLimits.hurryMs;
+    await new Promise<void>((resolve) => open.onIdle(resolve, patienceMs));
     open.close();
   }
   await finish();

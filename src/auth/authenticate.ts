@@ -1,3 +1,4 @@
+import type { Principal } from "../http/principal.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
@@ -29,6 +30,17 @@ export interface AuthenticateOptions {
   readonly ownIssuer: string;
 }
 
+/** Authenticates; `known` answers by memory alone, for whoever must know before anything is done. */
+export type Authenticator = Authenticate & {
+  readonly known: (token: string) => Principal | undefined;
+};
+
+/** What `known` found and could not answer with. */
+interface Miss {
+  readonly token: string;
+  readonly entry: CachedEntry | undefined;
+}
+
 /**
  * Makes the question "who is calling?". A token we know is answered at once with the same frozen
  * principal as last time; no promise is made. Everything else is the admission's work.
@@ -36,7 +48,7 @@ export interface AuthenticateOptions {
  * A cached principal counts while nothing it depends on was bumped and while the log of
  * revocations is known to be read (the lease): then it is at most that old.
  */
-export function createAuthenticate(options: AuthenticateOptions): Authenticate {
+export function createAuthenticate(options: AuthenticateOptions): Authenticator {
   const { cache, lease, clock, metrics, log, issuers } = options;
   const outOfLease = metrics.counter(
     "brigade_auth_lease_out_total",
@@ -60,8 +72,30 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     hit,
   });
 
-  return (token, address) => {
+  // Who is asked `known` and then authenticates looks once. Only misses are remembered: a hit would
+  // be trusted, a miss is looked up or verified again whatever it says. Its generations were read
+  // before that work, as they must be, and it does not outlive the turn: an entry that waited could
+  // spare a signature check of which the key is withdrawn by now.
+  let miss: Miss | undefined;
+  const forget = () => (miss = undefined);
+
+  function known(token: string): Principal | undefined {
+    const entry = cache.lookup(token, clock.nowSeconds());
+    const principal = hit(entry);
+    if (principal === undefined) {
+      miss = { token, entry };
+      queueMicrotask(forget);
+    }
+    return principal;
+  }
+
+  function authenticate(token: string, address: string) {
+    const missed = miss;
+    miss = undefined;
+    if (missed?.token === token) return admission.admit(token, address, missed.entry);
     const entry = cache.lookup(token, clock.nowSeconds());
     return hit(entry) ?? admission.admit(token, address, entry);
-  };
+  }
+
+  return Object.assign(authenticate, { known });
 }

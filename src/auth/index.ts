@@ -90,3 +90,25 @@ export type Authenticate = (
   token: string,
   address: string,
 ) => Principal | Rejection | Promise<Principal | Rejection>;
+
+/** A kind of slow-changing document, of which each thread may keep copies. */
+export interface DocumentKind<Document> {
+  /** Its name in the metrics. */
+  readonly name: string;
+  /** A bump of any of these, or of the global word, ends all copies. */
+  readonly dependsOn: readonly InvalidationKey[];
+  /** What it resolves to is handed to every caller: deeply frozen. */
+  readonly load: (key: string) => Promise<Document>;
+}
+
+export interface Documents<Document> {
+  /** A value when a copy counts. Rejects as `load` does. */
+  get(key: string): Document | Promise<Document>;
+  /** For a caller whose document lacks what must be there by now: not that copy again. */
+  reload(key: string, lacking: Document): Document | Promise<Document>;
+}
+
+/** Implemented by `auth/cache/document-cache.ts`. */
+export interface DocumentCache {
+  open<Document>(kind: DocumentKind<Document>): Documents<Document>;
+}

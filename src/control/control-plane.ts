@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import { createGenerations } from "../auth/cache/generations.ts";
 import { createLease } from "../auth/cache/lease.ts";
 import { createTableUpkeep } from "../auth/cache/table-upkeep.ts";
@@ -30,31 +31,73 @@ import { createMetricsBoard, type MetricsBoard } from "./metrics-board.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
 
+/*
+ * new ──open──▶ opening ──▶ open
+ *  └───────────────┴─────────┴──drain──▶ draining
+ *
+ * A drain may come at any moment of the start, with threads that load, wait or serve already: they
+ * are drained first, and the step at hand is the last one of the start.
+ */
 export interface ControlPlane {
-  readonly port: number;
-  /** Tells the process manager and the log that requests are served. */
-  announce(): void;
-  /** Lets the HTTP threads finish what they have. The rest is the lifecycle's to close. */
+  /**
+   * Brings everything up: threads that load, database, tables, keys, bus, threads that serve; then
+   * tells the process manager and the log. Rejects when it fails or is drained half-way.
+   */
+  open(): Promise<void>;
+  /**
+   * Lets the HTTP threads finish what they have, and an opening end. The rest is the lifecycle's to
+   * close.
+   */
   drain(): Promise<void>;
 }
 
-/** Brings everything up: threads that load, database, tables, keys, bus, threads that serve. */
-export async function openControlPlane(
+/** Makes the control plane of a process; nothing is opened before `open`. */
+export function createControlPlane(
   config: Config,
   log: Logger,
   lifecycle: Lifecycle,
-): Promise<ControlPlane> {
+): ControlPlane {
   const shared = createSharedMemory(config);
   const board = createMetricsBoard(config.httpThreads);
   const supervisor = openSupervisor({ config, shared, board, log, lifecycle });
+  let opening: Promise<void> | undefined;
+
+  const goOn = () => {
+    if (draining(shared).isDraining()) throw new Error("the start was ended half-way");
+  };
+  return {
+    open: () => (opening = open({ config, shared, board, log, lifecycle, supervisor, goOn })),
+    async drain() {
+      draining(shared).begin();
+      await supervisor.drain();
+      // What the step at hand opens is closed with the rest, unless it hangs.
+      const patience = setTimeout(controlLimits.startStepMs);
+      await Promise.race([opening?.catch(() => {}), patience]);
+    },
+  };
+}
+
+interface OpeningParts extends SupervisorParts {
+  readonly supervisor: Supervisor;
+  /** Throws when the process is ending. */
+  readonly goOn: () => void;
+}
+
+async function open(parts: OpeningParts): Promise<void> {
+  const { config, shared, board, log, lifecycle, supervisor, goOn } = parts;
+  goOn();
   // The threads load their code while the database opens.
   supervisor.load();
   const prepared = preparedKeysFor(config);
   const server = await openDatabaseServer(config, log, lifecycle);
+  goOn();
   await migrate(server.url, log);
+  goOn();
   const database = openMainDatabase(config, server.url, log, lifecycle);
   const keys = await ensureKeys(database, config, log, prepared);
+  goOn();
   await welcome(config, database, log);
+  goOn();
 
   const lease = createLease(shared, systemClock);
   const bus = createBus({
@@ -70,6 +113,7 @@ export async function openControlPlane(
   });
   lifecycle.own("bus", () => bus.stop());
   await bus.start();
+  goOn();
   startWatch(shared, supervisor, log, lifecycle);
 
   const port = await supervisor.start((known) => ({
@@ -82,15 +126,8 @@ export async function openControlPlane(
   if (admin !== undefined) lifecycle.own("admin port", () => closeServer(admin));
   const jobs = startJobs(SCHEDULED_JOBS, database, log);
   lifecycle.own("jobs", () => jobs.stop());
-
-  return {
-    port,
-    announce: () => announce(config, port, log),
-    async drain() {
-      draining(shared).begin();
-      await supervisor.drain();
-    },
-  };
+  goOn();
+  announce(config, port, log);
 }
 
 interface SupervisorParts {

@@ -1,3 +1,4 @@
+import { countDroppedLines } from "../platform/log-metrics.ts";
 import {
   createMetrics,
   createMetricsBlock,
@@ -18,6 +19,7 @@ export interface MetricsBoard {
 
 export function createMetricsBoard(threads: number): MetricsBoard {
   const main = createMetrics();
+  countDroppedLines(main);
   const blocks = Array.from({ length: threads }, createMetricsBlock);
   const layouts = new Map<number, MetricLayout>();
   return {

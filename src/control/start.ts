@@ -4,9 +4,10 @@ import { createLifecycle, exit, killHard, onSignal, onUncaught } from "../platfo
 import { controlLimits } from "../platform/limits.ts";
 import { createLogger, type Logger } from "../platform/log.ts";
 import { complain } from "./banner.ts";
-import { openControlPlane, type ControlPlane } from "./control-plane.ts";
+import { createControlPlane, type ControlPlane } from "./control-plane.ts";
 import { portSentence, probePort } from "./port-probe.ts";
 
+const EXIT_DONE = 0;
 const EXIT_FAILURE = 1;
 /** sysexits.h EX_CONFIG */
 const EXIT_CONFIGURATION = 78;
@@ -22,27 +23,28 @@ export async function startProcess(): Promise<void> {
     killHard();
   });
   const lifecycle = createLifecycle(log);
-  let plane: ControlPlane | undefined;
+  const plane = createControlPlane(config, log, lifecycle);
   let isEnding = false;
 
-  const end = () => {
+  const end = (code: number) => {
     if (isEnding) return killHard();
     isEnding = true;
     setTimeout(() => {
       log.error("the drain took too long");
       killHard();
     }, controlLimits.drainDeadlineMs + 250).unref();
-    void drain(plane, lifecycle, log);
+    void drain(plane, lifecycle, log, code);
   };
-  onSignal(end);
+  onSignal(() => end(EXIT_DONE));
 
   try {
     if (!config.underProcessManager) await probePort(config.port, config.host);
-    plane = await openControlPlane(config, log, lifecycle);
-    if (!isEnding) plane.announce();
+    await plane.open();
   } catch (error) {
     if (isEnding) return;
-    fail(error, config, log);
+    explain(error, config, log);
+    // Threads may serve already, and a PostgreSQL of ours may run: they end as in a drain.
+    end(EXIT_FAILURE);
   }
 }
 
@@ -57,23 +59,27 @@ function readSettings(): Config {
 }
 
 async function drain(
-  plane: ControlPlane | undefined,
+  plane: ControlPlane,
   lifecycle: ReturnType<typeof createLifecycle>,
   log: Logger,
+  code: number,
 ): Promise<void> {
+  // After a failed start one sentence on the terminal is all there is to say.
+  const level = code === EXIT_DONE ? "info" : "debug";
   try {
-    log.info("draining");
-    await plane?.drain();
+    log[level]("draining");
+    await plane.drain();
     await lifecycle.close();
-    log.info("drained");
-    exit(0);
+    log[level]("drained");
+    exit(code);
   } catch (error) {
     log.error({ err: error }, "the drain failed");
     killHard();
   }
 }
 
-function fail(error: unknown, config: Config, log: Logger): never {
+/** Says in one sentence why the start failed. */
+function explain(error: unknown, config: Config, log: Logger): void {
   const code = (error as NodeJS.ErrnoException).code;
   if ((error as NodeJS.ErrnoException).syscall === "listen") {
     complain(portSentence(error as NodeJS.ErrnoException, config.port, config.host));
@@ -85,6 +91,4 @@ function fail(error: unknown, config: Config, log: Logger): never {
     complain(`the start failed: ${(error as Error).message ?? code}`);
   }
   log.debug({ err: error }, "the start failed");
-  // No App is open yet, or it dies with us: an exit code would not survive an open App.
-  return exit(EXIT_FAILURE);
 }

@@ -167,3 +167,14 @@ export const throttleLimits = Object.freeze({
 export const verificationLimits = Object.freeze({
   requiredPermissionsMaxCount: 64,
 });
+
+/** Slow-changing documents that a thread keeps, each kind by itself. */
+export const documentCacheLimits = Object.freeze({
+  documentsMax: 1_000,
+  ttlSeconds: 300,
+});
+
+export const keyWatchLimits = Object.freeze({
+  /** How often a process looks whether another one changed the keys. */
+  pollMs: 2_000,
+});

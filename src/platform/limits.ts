@@ -83,8 +83,10 @@ export const controlLimits = Object.freeze({
   mainSilentReadyTicksMax: 20,
   /** … and then it ends the process. */
   mainSilentEndTicksMax: 60,
-  /** An App is closed with what is still open after this time of draining. */
-  drainConnectionsMs: 11_000,
+  /** Outside production: how long a drain waits for connections that ask nothing. */
+  hurryMs: 500,
+  /** A drain in the middle of a start waits so long for the step at hand. */
+  startStepMs: 5_000,
   /** Main ends the hard way after this; PM2 and Railway allow more than that. */
   drainDeadlineMs: 11_750,
   crashBackoffMs: 100,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -127,9 +127,9 @@ test("an unsupported Node is told so in one sentence", async () => {
   }
 });
 
-test("an impatient second signal ends a drain that waits for a connection", async () => {
+test("an impatient second signal ends a drain that waits for a request", async () => {
   const server = await start();
-  const client = await keepOpen(server);
+  const client = await sendHalf(server);
   server.process.kill("SIGTERM");
   await until("the drain began", () => server.output().includes('"draining"'));
   await new Promise((resolve) => setTimeout(resolve, 1_100));
@@ -199,14 +199,20 @@ async function isOk(url: string): Promise<boolean> {
   }
 }
 
-/** A client that keeps its connection and asks nothing more. */
-async function keepOpen(server: TestServer) {
-  const { connect } = await import("node:net");
+/** A client that sends half of a request. */
+async function sendHalf(server: TestServer): Promise<Socket> {
   const socket = connect(server.port, "127.0.0.1");
   socket.on("error", () => {});
-  await new Promise<void>((resolve) => {
-    socket.once("data", () => resolve());
-    socket.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const lines = [
+    "POST /auth/login HTTP/1.1",
+    "Host: localhost",
+    "Content-Type: application/json",
+    "Content-Length: 100",
+  ];
+  socket.write(`${lines.join("\r\n")}\r\n\r\n{"email":`);
+  await until("the request has come", async () => {
+    const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    return /brigade_http_in_flight\S* 1/.test(text);
   });
   return socket;
 }

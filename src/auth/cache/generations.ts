@@ -33,6 +33,8 @@ const CLAIMS_GENERATIONS = 2;
  */
 export interface Generations {
   indexesOf(dependencies: Dependencies): GenerationIndexes;
+  /** For what depends on nothing but these: the global place, then theirs. */
+  indexesOfKeys(keys: readonly InvalidationKey[]): GenerationIndexes;
   /** Must be called before the signature check and the look-ups whose result is cached. */
   capture(indexes: GenerationIndexes): Captured;
   /**
@@ -73,6 +75,8 @@ export function createGenerations(shared: SharedMemory): Generations {
 
   const globalIndex = 0;
   const rolesIndex = indexOf("roles", "");
+  const indexOfKey = (key: InvalidationKey): number =>
+    key.kind === "global" ? globalIndex : indexOf(key.kind, textOf(key));
 
   return {
     indexesOf({ issuer, subject, sessionId, apiKeyId, tokenId, tenantId }) {
@@ -87,6 +91,7 @@ export function createGenerations(shared: SharedMemory): Generations {
       if (tenantId !== undefined) indexes.push(indexOf("tenant", tenantId));
       return Uint16Array.from(indexes);
     },
+    indexesOfKeys: (keys) => Uint16Array.of(globalIndex, ...keys.map(indexOfKey)),
     capture,
     recapture(indexes, captured) {
       const again = capture(indexes);
@@ -95,9 +100,7 @@ export function createGenerations(shared: SharedMemory): Generations {
     },
     current: (indexes, captured) => unchanged(indexes, captured, indexes.length),
     claimsCurrent: (indexes, captured) => unchanged(indexes, captured, CLAIMS_GENERATIONS),
-    bump(key) {
-      Atomics.add(words, key.kind === "global" ? globalIndex : indexOf(key.kind, textOf(key)), 1);
-    },
+    bump: (key) => void Atomics.add(words, indexOfKey(key), 1),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The iam context: users, the role catalogue, and who holds which role. */
-import type { Invalidate, LoadRoles, ProvisionUser } from "../../auth/index.ts";
+import type { DocumentCache, Invalidate, LoadRoles, ProvisionUser } from "../../auth/index.ts";
 import type { Route } from "../../http/route.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { createRoleStore, type RoleStore } from "./role-store.ts";
@@ -17,6 +17,8 @@ export interface IamOptions {
   readonly ownIssuer: string;
   /** Configured issuers besides our own, the default of `POST /v1/users` first. */
   readonly foreignIssuers?: readonly string[];
+  /** Keeps the role catalogue; without it the catalogue is read with each user. */
+  readonly documents?: DocumentCache;
 }
 
 export interface Iam {
@@ -35,7 +37,7 @@ export function createIam(options: IamOptions): Iam {
   const roles = createRoleStore(database, invalidate);
   return Object.freeze({
     routes: createIamRoutes({ users, roles, issuers: [...foreignIssuers, ownIssuer] }),
-    loadRoles: createLoadRoles(database, issuerNames),
+    loadRoles: createLoadRoles(database, issuerNames, options.documents),
     provisionUser: createProvisionUser(issuerNames),
     users,
     roles,

@@ -1,4 +1,11 @@
-import type { Identity, LoadRoles, ProvisionUser, RoleGrants } from "../../auth/index.ts";
+import type {
+  DocumentCache,
+  Documents,
+  Identity,
+  LoadRoles,
+  ProvisionUser,
+  RoleGrants,
+} from "../../auth/index.ts";
 import { CONTEXTS, type ContextName } from "../../http/principal.ts";
 import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
@@ -47,34 +54,84 @@ export const heldRoles = sql`
                        = (a.role_context, a.role_name, a.role_tenant_id)
     WHERE a.user_id = u.id)`;
 
+/** Permissions of the roles that a tenant's users can hold, by role. */
+type Catalogue = ReadonlyMap<string, readonly string[]>;
+
+interface CatalogueRow {
+  context: ContextName;
+  name: string;
+  tenant_id: string;
+  permissions: string[];
+}
+
+/** A built-in role that is added later takes no name away from a tenant's own. */
+function roleId(context: ContextName, name: string, tenantId: string): string {
+  return `${context} ${name} ${tenantId}`;
+}
+
+/** The catalogue of a tenant; without a cache it is read each time. */
+function openCatalogue(database: Database, cache: DocumentCache | undefined): Documents<Catalogue> {
+  async function load(tenantId: string): Promise<Catalogue> {
+    const rows = await database.read<CatalogueRow>(sql`
+      SELECT context, name, tenant_id, permissions FROM iam.roles
+       WHERE tenant_id IN (${BUILT_IN_TENANT_ID}, ${tenantId})`);
+    return new Map(
+      rows.map(({ context, name, tenant_id, permissions }) => [
+        roleId(context, name, tenant_id),
+        Object.freeze(permissions),
+      ]),
+    );
+  }
+  const kind = { name: "role_catalogue", dependsOn: [{ kind: "roles" }] as const, load };
+  return cache?.open(kind) ?? { get: load, reload: load };
+}
+
 interface GrantRow {
   user_id: string;
   tenant_id: string;
-  roles: HeldRole[];
+  /** Context, name and owner of each role, in a stable order. */
+  roles: [ContextName, string, string][];
 }
 
-/** One single-statement read on the pipelined reader. Unknown and discarded users: undefined. */
-export function createLoadRoles(database: Database, issuerNames: IssuerNames): LoadRoles {
+/**
+ * One single-statement read on the pipelined reader; what the roles permit is in the catalogue.
+ * Unknown and discarded users: undefined.
+ */
+export function createLoadRoles(
+  database: Database,
+  issuerNames: IssuerNames,
+  cache?: DocumentCache,
+): LoadRoles {
+  const catalogues = openCatalogue(database, cache);
   return async (identity: Identity) => {
     const issuer = issuerNames.stored(identity.issuer);
     if (issuer === undefined) return undefined;
-    const rows = await database.read<GrantRow>(sql`
-      SELECT u.id AS user_id, u.tenant_id, ${heldRoles} AS roles
+    const [row] = await database.read<GrantRow>(sql`
+      SELECT u.id AS user_id, u.tenant_id,
+        (SELECT coalesce(json_agg(
+                  json_build_array(a.role_context, a.role_name, a.role_tenant_id)
+                  ORDER BY a.role_context, a.role_name), '[]'::json)
+           FROM iam.user_role_association a WHERE a.user_id = u.id) AS roles
         FROM iam.users u
        WHERE u.issuer = ${issuer} AND u.subject = ${identity.subject} AND NOT u.discarded`);
-    return rows[0] === undefined ? undefined : toGrants(rows[0]);
+    if (row === undefined) return undefined;
+    const catalogue = await catalogues.get(row.tenant_id);
+    if (row.roles.every((role) => catalogue.has(roleId(...role)))) return toGrants(row, catalogue);
+    // A new role takes nothing away and so ends no copy; a holder proves that it is there.
+    return toGrants(row, await catalogues.reload(row.tenant_id, catalogue));
   };
 }
 
 /** Groups roles and the union of their permissions by context; deeply frozen. */
-function toGrants(row: GrantRow): RoleGrants {
+function toGrants(row: GrantRow, catalogue: Catalogue): RoleGrants {
   const roles: Partial<Record<ContextName, readonly string[]>> = {};
   const permissions: Partial<Record<ContextName, readonly string[]>> = {};
   for (const context of CONTEXTS) {
-    const held = row.roles.filter((role) => role.context === context);
+    const held = row.roles.filter(([ofContext]) => ofContext === context);
     if (held.length === 0) continue;
-    roles[context] = Object.freeze(held.map((role) => role.name));
-    permissions[context] = Object.freeze([...new Set(held.flatMap((role) => role.permissions))]);
+    const permitted = held.flatMap((role) => catalogue.get(roleId(...role)) ?? []);
+    roles[context] = Object.freeze(held.map(([, name]) => name));
+    permissions[context] = Object.freeze([...new Set(permitted)]);
   }
   return Object.freeze({
     userId: row.user_id,

@@ -30,8 +30,11 @@ export interface UwsServer {
   /** Closes the App and every connection. */
   close(): void;
   openConnections(): number;
-  /** `fn` is called once: no connection is left after `drain`, or its time is over. */
-  onIdle(fn: () => void): void;
+  /**
+   * `fn` is called once: no connection is left after `drain`, or its time is over. After
+   * `patienceMs` connections that wait for no answer are not waited for either.
+   */
+  onIdle(fn: () => void, patienceMs?: number): void;
 }
 
 type ListenSocket = Parameters<typeof uWS.us_listen_socket_close>[0];
@@ -119,9 +122,12 @@ class ThreadServer implements UwsServer {
     return this.#balance.open();
   }
 
-  onIdle(fn: () => void): void {
+  onIdle(fn: () => void, patienceMs: number = serverLimits.drainMs): void {
+    let isPatient = true;
+    setTimeout(() => (isPatient = false), patienceMs).unref();
     const poll = setInterval(() => {
-      if (this.#draining && this.#balance.open() === 0) end();
+      const isQuiet = isPatient ? this.#balance.open() === 0 : this.#pipeline.inFlight() === 0;
+      if (this.#draining && isQuiet) end();
     }, serverLimits.drainPollMs);
     const deadline = setTimeout(end, serverLimits.drainMs);
     function end(): void {
