@@ -36,6 +36,20 @@ for (const [key, keepsClaims] of BUMPS) {
   });
 }
 
+for (const [key] of BUMPS) {
+  test(`what depends on the ${key.kind} word alone ends with it and with everything`, () => {
+    const { generations } = tinyMemory();
+    const indexes = generations.indexesOfKeys([key]);
+    for (const bumped of [key, { kind: "global" } as const]) {
+      const captured = generations.capture(indexes);
+      generations.bump({ kind: "session", id: "another" });
+      assert.ok(generations.current(indexes, captured));
+      generations.bump(bumped);
+      assert.ok(!generations.current(indexes, captured));
+    }
+  });
+}
+
 test("a bump of somebody else's words changes nothing", () => {
   const { generations } = tinyMemory();
   const indexes = generations.indexesOf(DEPENDENCIES);

@@ -1,9 +1,12 @@
+import { createDocumentCache } from "../../../src/auth/cache/document-cache.ts";
 import { authErrors } from "../../../src/auth/errors.ts";
-import type { InvalidationKey } from "../../../src/auth/index.ts";
+import type { DocumentCache, InvalidationKey } from "../../../src/auth/index.ts";
 import { createInvalidate } from "../../../src/auth/revocation/invalidation-log.ts";
 import { createIam } from "../../../src/contexts/iam/index.ts";
 import { newId } from "../../../src/platform/ids.ts";
+import { createMetrics } from "../../../src/platform/metrics.ts";
 import type { Database } from "../../../src/platform/postgres.ts";
+import { tinyMemory } from "../../auth/cache/fixtures.ts";
 import { principalOf, startServer } from "../../http/fixture.ts";
 
 export const OWN_ISSUER = "https://brigade.example";
@@ -11,15 +14,31 @@ export const FOREIGN_ISSUER = "https://issuer.example/pool";
 export const TENANT = "00000000-0000-7000-8000-000000000001";
 export const OTHER_TENANT = "00000000-0000-7000-8000-000000000002";
 
+export type Memory = ReturnType<typeof createMemory>;
+
+/** What a process remembers, with the lease in the test's hand. */
+export function createMemory() {
+  const { clock, generations } = tinyMemory();
+  const lease = { isHeld: true, holds: () => lease.isHeld };
+  const metrics = createMetrics();
+  const documents: DocumentCache = createDocumentCache({ generations, lease, clock, metrics });
+  return { generations, lease, documents };
+}
+
 /** The real context on a real database; `bumped` are the keys that reached this process. */
-export function openIam(database: Database) {
+export function openIam(database: Database, memory?: Memory) {
   const bumped: InvalidationKey[] = [];
-  const invalidate = createInvalidate({ generations: { bump: (key) => void bumped.push(key) } });
+  const bump = (key: InvalidationKey) => {
+    bumped.push(key);
+    memory?.generations.bump(key);
+  };
+  const invalidate = createInvalidate({ generations: { bump } });
   const iam = createIam({
     database,
     invalidate,
     ownIssuer: OWN_ISSUER,
     foreignIssuers: [FOREIGN_ISSUER],
+    ...(memory === undefined ? {} : { documents: memory.documents }),
   });
   return {
     ...iam,
