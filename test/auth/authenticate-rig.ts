@@ -133,6 +133,7 @@ export function createRig(options: { foreignStaleMs?: number } = {}) {
 
   return {
     authenticate: (token: string, address = "192.0.2.1") => authenticate(token, address),
+    known: authenticate.known,
     /** `ok`, or the code of the refusal. */
     async ask(token: string, address = "192.0.2.1"): Promise<string> {
       const outcome = await authenticate(token, address);
