@@ -62,9 +62,7 @@ export function readDatabase(reader: EnvironmentReader, raw: Environment, inProd
     reader.fault("DATABASE_URL is required here (EMBEDDED_DB=1 takes the embedded PostgreSQL)");
   }
   checkUrl(reader, "DATABASE_URL", databaseUrl, ["postgres:", "postgresql:"]);
-  const redisUrl = reader.given("REDIS_URL");
-  checkUrl(reader, "REDIS_URL", redisUrl, ["redis:", "rediss:"]);
-  return { databaseUrl, redisUrl, dataDir: resolve(reader.text("DATA_DIR")) };
+  return { databaseUrl, dataDir: resolve(reader.text("DATA_DIR")) };
 }
 
 export function readTokens(reader: EnvironmentReader, inProduction: boolean) {
@@ -138,7 +136,6 @@ export function readSessions(reader: EnvironmentReader) {
     ] as const),
     passwordHash: reader.choice("PASSWORD_HASH", ["argon2id", "bcrypt"] as const),
     passwordProfile: reader.choice("PASSWORD_PROFILE", ["standard", "strict", "nist"] as const),
-    breachCheck: reader.choice("BREACH_CHECK", ["offline", "hibp"] as const),
   };
 }
 

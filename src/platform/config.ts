@@ -33,7 +33,6 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly databaseConnections: number;
   readonly dataDir: string;
-  readonly redisUrl: string | undefined;
   readonly publicUrl: string;
   readonly jwtAudience: string;
   readonly jwtAlgorithm: (typeof ALGORITHMS)[number];
@@ -52,7 +51,6 @@ export interface Config {
   readonly emailVerification: "off" | "optional" | "required";
   readonly passwordHash: "argon2id" | "bcrypt";
   readonly passwordProfile: "standard" | "strict" | "nist";
-  readonly breachCheck: "offline" | "hibp";
   readonly rateLimitEnabled: boolean;
   readonly rateLimit: { readonly count: number; readonly seconds: number };
   readonly corsOrigins: readonly string[];

@@ -37,7 +37,6 @@ const ROWS: readonly Row[] = [
     "`1` allows the embedded PostgreSQL where it is refused: in production, on Railway",
   ],
   ["DATA_DIR", "./.data", "Folder of the embedded PostgreSQL and of keys made outside production"],
-  ["REDIS_URL", "", "Redis for shared counters, optional"],
   [
     "PUBLIC_URL",
     "http://localhost:8000",
@@ -73,7 +72,6 @@ const ROWS: readonly Row[] = [
   ["EMAIL_VERIFICATION", "optional", "`off`, `optional` or `required`"],
   ["PASSWORD_HASH", "argon2id", "`argon2id` or `bcrypt` for new passwords"],
   ["PASSWORD_PROFILE", "standard", "`standard`, `strict` or `nist`"],
-  ["BREACH_CHECK", "offline", "`offline` list, or also `hibp`"],
   ["RATE_LIMIT_ENABLED", "true", "Whether requests are counted per caller"],
   ["RATE_LIMIT_DEFAULT", "600/minute", "`N/second`, `N/minute` or `N/hour`"],
   [
