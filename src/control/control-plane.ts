@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { createGenerations } from "../auth/cache/generations.ts";
 import { createLease } from "../auth/cache/lease.ts";
 import { createTableUpkeep } from "../auth/cache/table-upkeep.ts";
+import { watchKeys } from "../auth/keys/key-watch.ts";
 import { ensureKeys } from "../auth/keys/store.ts";
 import { createPasswordPool, handlePasswordRequest } from "../auth/password/pool.ts";
 import { hasAccounts } from "../auth/accounts/store.ts";
@@ -24,12 +25,16 @@ import {
   nextSpawn,
   type SharedMemory,
 } from "../platform/shared-memory.ts";
+import { sql } from "../platform/sql.ts";
 import { openAdmin } from "./admin.ts";
 import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
 import { startJobs } from "./jobs.ts";
 import { createMetricsBoard, type MetricsBoard } from "./metrics-board.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
 import { createSupervisor, type Supervisor } from "./supervisor.ts";
+
+// Any number that nothing else locks; the same in every process and version.
+const WELCOME_LOCK_KEY = 7_043;
 
 /*
  * new ──open──▶ opening ──▶ open
@@ -115,10 +120,21 @@ async function open(parts: OpeningParts): Promise<void> {
   await bus.start();
   goOn();
   startWatch(shared, supervisor, log, lifecycle);
+  const keyWatch = watchKeys({
+    database,
+    config,
+    log,
+    keys,
+    onChange(changed) {
+      // A thread that does not serve yet is given the keys with its order to.
+      for (const thread of supervisor.live()) thread.port.emit("keys", changed);
+    },
+  });
+  lifecycle.own("key watch", () => keyWatch.stop());
 
   const port = await supervisor.start((known) => ({
     databaseUrl: server.url,
-    keys,
+    keys: keyWatch.keys(),
     // With PORT=0 the first thread finds a port and the others share it.
     port: known ?? config.port,
   }));
@@ -204,11 +220,26 @@ function openMainDatabase(
   return database;
 }
 
-/** The contexts are loaded into main for the one start that needs them. */
+/**
+ * The contexts are loaded into main for the one start that needs them. Of several processes on the
+ * same empty database one fills it and the others wait.
+ */
 async function welcome(config: Config, database: Database, log: Logger): Promise<void> {
   if (config.environment !== "development" || (await hasAccounts(database))) return;
   const { fillEmptyDatabase } = await import("./first-start.ts");
-  await fillEmptyDatabase(config, database, log);
+  const fillInTurn = () =>
+    database.withTransaction(
+      async (tx) => {
+        const { rows } = await tx.query<{ mine: boolean }>(
+          sql`SELECT pg_try_advisory_xact_lock(${WELCOME_LOCK_KEY}) AS mine`,
+        );
+        if (rows[0]?.mine !== true) return false;
+        if (!(await hasAccounts(database))) await fillEmptyDatabase(config, database, log);
+        return true;
+      },
+      { deadlineMs: controlLimits.welcomeMs },
+    );
+  while (!(await fillInTurn())) await setTimeout(controlLimits.welcomePollMs);
 }
 
 function announce(config: Config, port: number, log: Logger): void {

@@ -85,6 +85,9 @@ export const controlLimits = Object.freeze({
   mainSilentEndTicksMax: 60,
   /** Outside production: how long a drain waits for connections that ask nothing. */
   hurryMs: 500,
+  /** To fill an empty development database, and how often who waits for it asks. */
+  welcomeMs: 60_000,
+  welcomePollMs: 100,
   /** A drain in the middle of a start waits so long for the step at hand. */
   startStepMs: 5_000,
   /** Main ends the hard way after this; PM2 and Railway allow more than that. */
