@@ -18,6 +18,8 @@ export interface StartOptions {
   readonly built?: boolean;
   /** Files of `test/support/` that every thread of the server loads first. */
   readonly preload?: readonly string[];
+  /** Flags of Node itself. */
+  readonly nodeFlags?: readonly string[];
 }
 
 export interface TestServer {
@@ -76,7 +78,7 @@ export async function spawnServer(options: StartOptions = {}): Promise<TestServe
     "--import",
     new URL(name, import.meta.url).href,
   ]);
-  const child = spawn(process.execPath, [...preload, ...words], {
+  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), ...preload, ...words], {
     cwd: ROOT,
     env: env as NodeJS.ProcessEnv,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
