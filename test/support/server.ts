@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const SEALING_KEY = createHash("sha256").update("a key of the tests").digest("base64");
+export const SEALING_KEY = createHash("sha256").update("a key of the tests").digest("base64");
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface StartOptions {

@@ -1,4 +1,5 @@
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import { normaliseUuid } from "../../platform/ids.ts";
 import { sessionLimits } from "../../platform/limits.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { LiveSession, LoadSession } from "../index.ts";
@@ -96,6 +97,8 @@ interface LiveRow {
 /** What authentication asks for each token it does not know: one read, session and account. */
 export function createLoadSession(database: Pick<Database, "read">): LoadSession {
   return async (sessionId, tokenId): Promise<LiveSession | undefined> => {
+    // No other spelling: a revocation names a session by this one.
+    if (normaliseUuid(sessionId) !== sessionId) return undefined;
     const rows = await database.read<LiveRow>(sql`
       SELECT s.id, s.account_id, s.tenant_id, a.email, a.username, a.name, a.email_verified,
              a.active, ${tokenRevoked(tokenId)} AS token_revoked
