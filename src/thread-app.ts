@@ -62,7 +62,15 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
     }),
     isReady: () => options.isReady() && lease.holds(),
   });
-  return { ...app, replaceKeys: (keys) => keyRing.replace(keys as KeyRingSnapshot) };
+  return {
+    ...app,
+    replaceKeys(keys) {
+      const withdrawn = keyRing.replace(keys as KeyRingSnapshot);
+      // Verdicts under these keys go. After the exchange, and by each thread: what another thread
+      // still verifies under its old keys goes when that one has done the same.
+      if (withdrawn.length > 0) generations.bump({ kind: "issuer", issuer: config.publicUrl });
+    },
+  };
 }
 
 /** A verdict under other rules is another verdict: their names are part of what is hashed. */

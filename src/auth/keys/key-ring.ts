@@ -59,8 +59,8 @@ export interface KeyRing {
   refreshKey(kid: string): RefreshKey | undefined;
   /** Public keys, the one that is going to sign first included. Never a shared secret. */
   jwks(): JwkSet;
-  /** Takes another set of keys, whole or not at all. */
-  replace(snapshot: KeyRingSnapshot): void;
+  /** Takes another set of keys, whole or not at all. Tells the kids that do not verify any more. */
+  replace(snapshot: KeyRingSnapshot): string[];
 }
 
 interface Keys {
@@ -87,7 +87,9 @@ export function createKeyRing(snapshot: KeyRingSnapshot): KeyRing {
     refreshKey,
     jwks: () => keys.jwks,
     replace(next) {
+      const before = keys;
       keys = readKeys(next);
+      return [...before.verifying.keys()].filter((kid) => !keys.verifying.has(kid));
     },
   };
 }

@@ -69,6 +69,14 @@ export async function readKeys(database: Database, config: KeySettings): Promise
   return toSnapshot(await database.read<KeyRow>(SELECT_KEYS), config, sealing);
 }
 
+/** Differs when a key came, went or changed its state. */
+export async function keyFingerprint(database: Pick<Database, "read">): Promise<string> {
+  const [row] = await database.read<{ keys: string | null }>(sql`
+    SELECT string_agg(kid || ' ' || state, ',' ORDER BY kid) AS keys
+      FROM auth.signing_keys WHERE state <> 'gone'`);
+  return row?.keys ?? "";
+}
+
 const SELECT_KEYS = sql`SELECT kid, use, alg, state, public_jwk, sealed
   FROM auth.signing_keys WHERE state <> 'gone' ORDER BY created_at, kid`;
 
@@ -177,8 +185,10 @@ async function toSnapshot(
     else signatures.push(await toSignatureEntry(row, secret));
   }
   const isShared = config.jwtAlgorithm === "HS256";
+  // Another process may have been told to sign by another algorithm since we started.
+  const active = signatures.find(({ state }) => state === "active");
   return {
-    alg: config.jwtAlgorithm,
+    alg: isShared ? "HS256" : (active?.alg ?? config.jwtAlgorithm),
     signatures: isShared ? [] : signatures,
     macs,
     shared: isShared ? sharedKey(config.jwtSecret) : undefined,

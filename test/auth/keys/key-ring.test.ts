@@ -66,6 +66,16 @@ test("a ring takes new keys whole or not at all", () => {
   assert.equal(ring.verificationKey("now"), undefined);
 });
 
+test("a ring tells which keys do not verify any more", () => {
+  const ring = createKeyRing(snapshot);
+  const added = makeSnapshot([keys[0]!, keys[1]!, makeKey("EdDSA", "added")]);
+  assert.deepEqual(ring.replace(added), []);
+  const gone = added.signatures.map((key) =>
+    key.kid === "then" ? { ...key, state: "gone" as const } : key,
+  );
+  assert.deepEqual(ring.replace({ ...added, signatures: gone }), ["then"]);
+});
+
 test("an active key of another algorithm does not sign", () => {
   assert.throws(() => createKeyRing({ ...snapshot, alg: "RS256" }), /no active signing key/);
 });
