@@ -31,7 +31,8 @@ export interface ChaosProxy {
 export async function startChaosProxy(databaseUrl: string, only?: string): Promise<ChaosProxy> {
   const target = targetOf(databaseUrl);
   const pairs = new Set<readonly [Socket, Socket]>();
-  const sheltered = new Set<Socket>();
+  /** All that are open, also those whose other side is gone while nobody may notice. */
+  const sockets = new Set<Socket>();
   let weather: Weather = "fair";
   let latencyMs = 0;
   let filter = (chunk: Buffer): Buffer => chunk;
@@ -58,6 +59,7 @@ export async function startChaosProxy(databaseUrl: string, only?: string): Promi
     const upstream = createConnection(target);
     const pair = [client, upstream] as const;
     pairs.add(pair);
+    for (const socket of pair) track(socket);
     forward(client, upstream, (chunk) => chunk);
     forward(upstream, client, (chunk) => filter(chunk));
     const end = () => {
@@ -74,15 +76,19 @@ export async function startChaosProxy(databaseUrl: string, only?: string): Promi
     const upstream = createConnection(target);
     client.pipe(upstream).pipe(client);
     for (const socket of [client, upstream]) {
-      sheltered.add(socket);
+      track(socket);
       socket
         .on("error", () => {})
         .on("close", () => {
-          sheltered.delete(socket);
           client.destroy();
           upstream.destroy();
         });
     }
+  }
+
+  function track(socket: Socket): void {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
   }
 
   function forward(from: Socket, to: Socket, pass: (chunk: Buffer) => Buffer): void {
@@ -117,8 +123,7 @@ export async function startChaosProxy(databaseUrl: string, only?: string): Promi
       return pairs.size;
     },
     async close() {
-      for (const pair of pairs) drop(pair, (socket) => socket.destroy());
-      for (const socket of sheltered) socket.destroy();
+      for (const socket of sockets) socket.destroy();
       server.close();
       await once(server, "close");
     },

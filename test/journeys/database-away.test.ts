@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startChaosProxy, type ChaosProxy, type Weather } from "../support/chaos-proxy.ts";
+import { withDatabase, type TestDatabase } from "../support/database.ts";
+import { ask, register, until, type Answer } from "../support/journey.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+const LEASE_MS = 2_000;
+/** A poll, a statement that was under way, and a slow machine. */
+const MARGIN_MS = 3_000;
+const EMAIL = "away@brigade.example";
+const PASSWORD = "velvet-anchor-81-harbour";
+
+let db: TestDatabase;
+let proxy: ChaosProxy;
+let server: TestServer;
+let token: string;
+
+before(async () => {
+  db = await withDatabase();
+  proxy = await startChaosProxy(db.url);
+  server = await startServer({
+    // A password in the address, to see that it is nowhere told.
+    databaseUrl: proxy.url.replace("postgres@", "postgres:canary-of-the-database@"),
+    env: {
+      LEASE_MS: String(LEASE_MS),
+      STALE_SECONDS: String(LEASE_MS / 1000),
+      RATE_LIMIT_ENABLED: "false",
+    },
+  });
+  token = (await register(server.url, EMAIL, PASSWORD)).access_token;
+});
+after(async () => {
+  proxy?.setWeather("fair");
+  await server?.stop();
+  await proxy?.close();
+  await db?.drop();
+});
+
+const whoami = () => ask(`${server.url}/auth/whoami`, { token });
+const login = () =>
+  ask(`${server.url}/auth/login`, { method: "POST", body: { email: EMAIL, password: PASSWORD } });
+
+function assertAway(answer: Answer, what: string): void {
+  assert.equal(answer.status, 503, `${what}: ${JSON.stringify(answer.body)}`);
+  assert.equal(answer.body["error_code"], "unavailable", what);
+  assert.match(answer.headers.get("retry-after") ?? "", /^\d+$/, what);
+}
+
+const stories: readonly (readonly [string, Weather])[] = [
+  ["is cut off", "cut"],
+  ["is half open and answers nothing", "swallow"],
+];
+for (const [story, weather] of stories) {
+  test(`the database ${story}: warm callers within the lease, then 503, and back`, async (t) => {
+    await until("everything is well", async () => {
+      const ready = await ask(`${server.url}/health/ready`);
+      return ready.status === 200 && (await whoami()).status === 200;
+    });
+    const beganMs = performance.now();
+    proxy.setWeather(weather);
+    assert.equal((await whoami()).status, 200, "served from memory within the lease");
+
+    // From the first 503 on there is no 200 any more, and there is never a 401.
+    let refused: Answer | undefined;
+    while (refused === undefined) {
+      const sentMs = performance.now();
+      const answer = await whoami();
+      if (answer.status === 200) {
+        assert.ok(sentMs - beganMs < LEASE_MS + MARGIN_MS, "no 200 after the lease");
+      } else refused = answer;
+    }
+    t.diagnostic(`refused after ${(performance.now() - beganMs).toFixed(0)} ms`);
+    assertAway(refused, "a warm token");
+    for (let again = 0; again < 3; again++) assertAway(await whoami(), "a warm token, again");
+
+    const [loginAnswer, ready, live, admin] = await Promise.all([
+      login(),
+      ask(`${server.url}/health/ready`),
+      ask(`${server.url}/health/live`),
+      ask(`${server.adminUrl}/health/ready`),
+    ]);
+    assertAway(loginAnswer, "a login");
+    assert.equal(ready.status, 503);
+    assert.equal(live.status, 200);
+    assert.equal(admin.status, 503);
+    assert.equal((await ask(`${server.adminUrl}/metrics`)).status, 200);
+    assert.equal((await ask(`${server.url}/auth/whoami`)).status, 401, "nobody needs no database");
+
+    proxy.setWeather("fair");
+    // What was half open is reset by the network at last, or given up by us.
+    const healedMs = performance.now();
+    await until("warm callers are served again", async () => {
+      const { status } = await whoami();
+      assert.ok(status === 200 || status === 503, `${status}`);
+      return status === 200;
+    });
+    await until("logins work again", async () => (await login()).status === 200);
+    await until("ready again", async () => {
+      return (await ask(`${server.url}/health/ready`)).status === 200;
+    });
+    t.diagnostic(`back after ${(performance.now() - healedMs).toFixed(0)} ms`);
+    assert.equal(server.process.exitCode, null, "it never crashed");
+  });
+}
+
+test("nothing secret was told while the database was away", () => {
+  const output = server.output();
+  for (const secret of [PASSWORD, token, token.split(".")[2]!, "canary-of-the-database"]) {
+    assert.ok(!output.includes(secret), secret.slice(0, 12));
+  }
+  const fatal = server.logLines().filter((line) => line["level"] === "fatal");
+  assert.deepEqual(fatal, []);
+});
