@@ -33,11 +33,15 @@ async function watching(alg: Algorithm = "ES256") {
   const keys = await ensureKeys(held.database, settings(alg), silentLog);
   const reads: Sql[] = [];
   const seen: KeyRingSnapshot[] = [];
-  const faults: { read: Error | undefined } = { read: undefined };
+  const faults: { read: Error | undefined; onRead: () => void } = {
+    read: undefined,
+    onRead: () => {},
+  };
   const database: Database = {
     ...held.database,
     async read<T>(statement: Sql): Promise<T[]> {
       reads.push(statement);
+      faults.onRead();
       if (faults.read !== undefined) throw faults.read;
       return held.database.read<T>(statement);
     },
@@ -130,14 +134,16 @@ test("what cannot be read, or makes no ring, leaves the keys as they are", async
   await watch.stop();
 });
 
-test("a stopped watch reads no more and tells nothing", async () => {
-  const { reads, seen, watch, looks } = await watching();
-  await looks(1);
+test("a watch that is stopped while it looks tells nothing and looks no more", async () => {
+  const { faults, reads, seen, watch, looks } = await watching();
+  await looks(2);
   await ensureKeys(held.database, settings("EdDSA"), silentLog);
-  await watch.stop();
+  let stopped: Promise<void> | undefined;
+  faults.onRead = () => void (stopped ??= watch.stop());
+  await until(() => stopped !== undefined, "it is stopped");
+  await stopped;
   const count = reads.length;
-  const told = seen.length;
   await new Promise((resolve) => setTimeout(resolve, 10 * POLL_MS));
   assert.equal(reads.length, count);
-  assert.equal(seen.length, told);
+  assert.deepEqual(seen, []);
 });
