@@ -1,4 +1,6 @@
 /** `brigade …`: finds the command, reads its words, turns every outcome into an exit code. */
+import { realpathSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import {
   CommandFailure,
   EXIT,
@@ -150,4 +152,16 @@ function explain(error: unknown, terminal: Terminal): number {
     say(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
   }
   return EXIT.failure;
+}
+
+// A container runs `node dist/src/cli.js migrate`, without the launcher that could build.
+const [, script = "", ...words] = process.argv;
+if (script !== "" && isThisFile(script)) process.exitCode = await runCli(words);
+
+function isThisFile(path: string): boolean {
+  try {
+    return realpathSync(path) === fileURLToPath(import.meta.url);
+  } catch {
+    return false;
+  }
 }
