@@ -40,7 +40,7 @@ export function createDiscoveryRoutes({ config, keyRing }: DiscoveryOptions): Ro
       summary: "What we are as an issuer: name, keys, algorithm",
       tag: "auth",
       access: PUBLIC,
-      responses: { 200: { description: "Issuer metadata" } },
+      responses: { 200: { description: "Issuer metadata", contentType: "application/json" } },
       handler: (request) =>
         cached(request, configuration(keyRing.alg), "application/json", cacheControl),
     }),

@@ -113,7 +113,8 @@ function usualFailures(route: Route): number[] {
   if (route.unlimited !== true) statuses.push(429);
   if (route.direct !== true) statuses.push(503);
   if (route.access.kind !== "public") statuses.push(401, 403);
-  if (route.params !== undefined || route.query !== undefined) statuses.push(422);
+  if (route.params !== undefined) statuses.push(404);
+  if (route.params !== undefined || route.query !== undefined) statuses.push(400, 422);
   if (route.body !== undefined) statuses.push(400, 413, 415, 422);
   return statuses;
 }

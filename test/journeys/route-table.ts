@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { Pool } from "undici";
+import { newId } from "../../src/platform/ids.ts";
+import { DEFAULT_TENANT, openCallers, PUBLIC_URL, type Caller } from "../support/callers.ts";
+import { withDatabase } from "../support/database.ts";
+import { startServer } from "../support/server.ts";
+
+export interface JsonSchema {
+  readonly type?: string | readonly string[];
+  readonly format?: string;
+  readonly enum?: readonly unknown[];
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly additionalProperties?: unknown;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query";
+  readonly schema: JsonSchema;
+}
+
+/** One route as the server itself describes it. */
+export interface Operation {
+  readonly method: string;
+  readonly path: string;
+  readonly label: string;
+  readonly isPublic: boolean;
+  /** `context:permission` */
+  readonly permission: string | undefined;
+  readonly parameters: readonly Parameter[];
+  readonly body: { readonly schema: JsonSchema; readonly example: any } | undefined;
+  readonly statuses: ReadonlySet<number>;
+  /** What is wrong with an answer, or nothing. */
+  faultsOf(answer: Answer): string[];
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+  readonly body: any;
+}
+
+export interface Ask {
+  readonly method: string;
+  readonly path: string;
+  readonly token?: string | undefined;
+  readonly body?: unknown;
+  readonly raw?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A request that should be answered well: what the path names is there. */
+export interface GoodRequest {
+  readonly path: string;
+  readonly body: any;
+}
+
+const LOGIN = { email: "route-table@example.com", password: "four plates of brown rice" };
+
+/** The server, what it says of its routes, and callers to try them with. */
+export async function openRouteTable() {
+  const database = await withDatabase();
+  const callers = await openCallers(database);
+  const server = await startServer({
+    databaseUrl: database.url,
+    env: {
+      PUBLIC_URL,
+      RATE_LIMIT_ENABLED: "false",
+      TRUSTED_PROXY_HOPS: "1",
+      ACCESS_LOG: "off",
+      BODY_BYTES_MAX: "300000",
+    },
+  });
+  const pool = new Pool(server.url, { connections: 8 });
+  let asked = 0;
+
+  async function ask({ method, path, token, body, raw, headers }: Ask): Promise<Answer> {
+    asked += 1;
+    const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+    const response = await pool.request({
+      method: method as "GET",
+      path,
+      headers: {
+        // The budgets of logins and registrations are another test's business.
+        "x-forwarded-for": `10.${asked >> 16}.${(asked >> 8) & 255}.${asked & 255}`,
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(sent === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(sent === undefined ? {} : { body: sent }),
+    });
+    const text = await response.body.text();
+    const isJson = /json/.test(String(response.headers["content-type"])) && text !== "";
+    const value: unknown = isJson ? JSON.parse(text) : undefined;
+    return { status: response.statusCode, headers: response.headers, text, body: value };
+  }
+
+  const document = (await ask({ method: "GET", path: "/openapi.json" })).body;
+  const operations = readOperations(document);
+  const permissions = [...new Set(operations.flatMap(({ permission }) => permission ?? []))];
+
+  /** A caller who may do exactly what is named, with a token. */
+  async function makeCaller(names: readonly string[] = [], tenantId = DEFAULT_TENANT) {
+    const caller = await callers.makeCaller(tenantId);
+    if (names.length > 0) await callers.give(caller, names);
+    const { accessToken, refreshToken, sessionId } = await callers.openTokens(caller);
+    return { ...caller, token: accessToken, refreshToken, sessionId };
+  }
+  const administrator = await makeCaller(permissions);
+  await ask({ method: "POST", path: "/auth/register", body: LOGIN });
+
+  const made = async (path: string, body: object): Promise<string> => {
+    const answer = await ask({ method: "POST", path, token: administrator.token, body });
+    assert.equal(answer.status, 201, `${path}: ${answer.text}`);
+    return answer.body.data.id as string;
+  };
+  const makers: Record<string, (operation: Operation, caller: TestCaller) => Promise<string>> = {
+    product_id: () => made("/v1/products", newProduct()),
+    id: ({ path }) => made(path.replace("/{id}", ""), { name: newId() }),
+    user_id: async () => (await callers.makeCaller()).id,
+    session_id: async (_, caller) => (await callers.openTokens(caller)).sessionId,
+    context: async () => "recipes_catalog",
+    name: async ({ method }) => {
+      if (method !== "PATCH") return "user";
+      const name = `role_${newId().replaceAll("-", "_")}`;
+      const role = { context: "recipes_catalog", name, permissions: [] };
+      await ask({ method: "POST", path: "/v1/roles", token: administrator.token, body: role });
+      return name;
+    },
+  };
+
+  async function goodRequest(operation: Operation, caller: TestCaller): Promise<GoodRequest> {
+    let { path } = operation;
+    for (const [text, name] of operation.path.matchAll(/\{([a-z_]+)\}/g)) {
+      path = path.replace(text, await makers[name!]!(operation, caller));
+    }
+    const required = operation.parameters.filter(({ in: place }) => place === "query");
+    if (path.endsWith("similar-names")) path += "?name=arroz";
+    assert.ok(required.length === 0 || operation.method === "GET" || !path.includes("?"));
+    return { path, body: await goodBody(operation, caller) };
+  }
+
+  async function goodBody(operation: Operation, caller: TestCaller): Promise<any> {
+    if (operation.body === undefined) return undefined;
+    const { version: _version, ...example } = operation.body.example;
+    const id = newId();
+    switch (operation.label) {
+      case "POST /auth/register":
+        return { email: `${id}@example.com`, password: LOGIN.password };
+      case "POST /auth/login":
+        return LOGIN;
+      case "POST /auth/refresh":
+        return { refresh_token: (await callers.openTokens(caller)).refreshToken };
+      case "POST /auth/logout":
+        return { session_id: (await callers.openTokens(caller)).sessionId };
+      case "POST /auth/verify":
+        return { token: caller.token };
+      case "PUT /v1/products/{product_id}/votes":
+        return { house_id: caller.id, is_food: true };
+      case "POST /v1/users":
+        return { user_id: id };
+      case "POST /v1/roles":
+        return { ...example, name: `role_${id.replaceAll("-", "_")}` };
+      case "POST /v1/roles/{context}/{name}/users":
+        return { user_ids: [(await callers.makeCaller()).id] };
+      case "POST /v1/products":
+        return newProduct();
+      case "PATCH /v1/products/{product_id}":
+        return { ...newProduct(), source_id: undefined };
+      default:
+        return "name" in example ? { ...example, name: `${example.name} ${id}` } : example;
+    }
+  }
+
+  return {
+    database,
+    server,
+    callers,
+    operations,
+    permissions,
+    administrator,
+    ask,
+    makeCaller,
+    goodRequest,
+    async close() {
+      await pool.close();
+      await server.stop();
+      await database.drop();
+    },
+  };
+}
+
+export type RouteTable = Awaited<ReturnType<typeof openRouteTable>>;
+export type TestCaller = Caller & { readonly token: string };
+
+function newProduct() {
+  return {
+    source_id: "00000000-0000-7000-8000-000000000001",
+    name: `Feijão ${newId()}`,
+    nutri_facts: { calories: 76, protein: 4.8, sodium: { value: 0.002, unit: "g" } },
+    score: { final: 10, ingredients: 20, nutrients: 30 },
+  };
+}
+
+function readOperations(document: any): Operation[] {
+  return Object.entries<any>(document.paths).flatMap(([path, methods]) =>
+    Object.entries<any>(methods).map(([method, operation]): Operation => {
+      const content = operation.requestBody?.content["application/json"];
+      const responses = Object.entries<any>(operation.responses).map(([status, response]) => [
+        Number(status),
+        checkOf(document, response),
+      ]);
+      const checks = new Map(responses as [number, ReturnType<typeof checkOf>][]);
+      const label = `${method.toUpperCase()} ${path}`;
+      return {
+        method: method.toUpperCase(),
+        path,
+        label,
+        isPublic: operation.security.length === 0,
+        permission: operation["x-permission"],
+        parameters: operation.parameters,
+        body: content && { schema: content.schema, example: content.example },
+        statuses: new Set(checks.keys()),
+        faultsOf(answer) {
+          const check = checks.get(answer.status);
+          const where = `${label} → ${answer.status}`;
+          if (check === undefined) return [`${where} is not documented: ${answer.text}`];
+          return check(answer).map((fault) => `${where}: ${fault}: ${answer.text.slice(0, 300)}`);
+        },
+      };
+    }),
+  );
+}
+
+/** Checks content type and body by what the document says of one status. */
+function checkOf(document: any, response: any): (answer: Answer) => string[] {
+  const found = response.$ref ? resolve(document, response.$ref) : response;
+  const [type, content] = Object.entries<any>(found.content ?? {})[0] ?? [];
+  if (type === undefined) return ({ text }) => (text === "" ? [] : ["a body where none is said"]);
+  const schema = content.schema?.$ref ? resolve(document, content.schema.$ref) : content.schema;
+  const validator = schema === undefined ? undefined : Compile(schema as TSchema);
+  return ({ headers, body }) => {
+    const faults = String(headers["content-type"]).startsWith(type) ? [] : ["content type"];
+    if (validator === undefined || validator.Check(body)) return faults;
+    return [...faults, JSON.stringify([...validator.Errors(body)].slice(0, 3))];
+  };
+}
+
+function resolve(document: any, reference: string): any {
+  return reference
+    .slice(2)
+    .split("/")
+    .reduce((place, key) => place[key], document);
+}
