@@ -1,7 +1,18 @@
 // Compiles `src` and `workers` to `dist`, with everything that is not TypeScript beside it.
 // `npm run build` checks the types; `launch.mjs` leaves that out to start quickly.
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -13,13 +24,22 @@ const FOLDERS = ["src", "workers"];
 /** True when `dist` was made after the last change of a source file. */
 export function isBuilt() {
   if (!existsSync(join(dist, "src/main.js"))) return false;
-  // Made under another name and renamed: the folder's own time is that of the build's end.
   const builtAt = statSync(join(dist, "src/main.js")).mtimeMs;
-  return sourceFiles().every((file) => statSync(file).mtimeMs <= builtAt);
+  return sourcePaths().every((path) => statSync(path).mtimeMs <= builtAt);
 }
 
-/** The compiler, if it is installed: a production install may have left it out. */
-export function findCompiler() {
+/** False without a compiler, as after a production install, and where nothing may be written. */
+export function canBuild() {
+  try {
+    accessSync(root, constants.W_OK);
+    return findCompiler() !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** The compiler, if it is installed. */
+function findCompiler() {
   try {
     const home = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
     return join(home, "bin/tsc");
@@ -33,12 +53,17 @@ export function findCompiler() {
  * never half of one, and no file of a source that is gone.
  */
 export function build({ check }) {
+  const compiler = findCompiler();
+  if (compiler === undefined) throw new Error("TypeScript is not installed (npm ci brings it)");
   const draft = join(root, `dist.new-${process.pid}`);
+  mkdirSync(draft, { recursive: true });
+  const readAt = statSync(draft).mtime;
   const words = ["-p", join(root, "tsconfig.build.json"), "--outDir", draft];
   try {
-    execFileSync(process.execPath, [findCompiler(), ...words, ...(check ? [] : ["--noCheck"])], {
+    execFileSync(process.execPath, [compiler, ...words, ...(check ? [] : ["--noCheck"])], {
       cwd: root,
-      stdio: ["ignore", "inherit", "inherit"],
+      // Standard output belongs to the command that asked for the build.
+      stdio: ["ignore", 2, 2],
     });
     for (const folder of FOLDERS) {
       cpSync(join(root, folder), join(draft, folder), {
@@ -46,6 +71,8 @@ export function build({ check }) {
         filter: (file) => !file.endsWith(".ts"),
       });
     }
+    // The time of what was read: a source that changed meanwhile is newer.
+    utimesSync(join(draft, "src/main.js"), readAt, readAt);
     rmSync(dist, { recursive: true, force: true });
     renameSync(draft, dist);
   } finally {
@@ -53,15 +80,23 @@ export function build({ check }) {
   }
 }
 
-function sourceFiles() {
+/** Folders too: a file that comes or goes changes its folder's time, and perhaps no file's. */
+function sourcePaths() {
   // A deployment may carry no sources at all.
   return FOLDERS.map((folder) => join(root, folder))
     .filter((folder) => existsSync(folder))
-    .flatMap((folder) =>
-      readdirSync(folder, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath ?? entry.path, entry.name)),
-    );
+    .flatMap((folder) => [
+      folder,
+      ...readdirSync(folder, { recursive: true }).map((name) => join(folder, name)),
+    ]);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) build({ check: true });
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  try {
+    build({ check: true });
+  } catch (error) {
+    // The compiler has named its faults.
+    if (error.status === undefined) process.stderr.write(`the build failed: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
