@@ -1,4 +1,4 @@
-import { Check } from "typebox/value";
+import { Check } from "typebox/schema";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
 import { createDocumentCache } from "./auth/cache/document-cache.ts";

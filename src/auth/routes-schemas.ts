@@ -1,5 +1,6 @@
-import { Type, type TProperties } from "typebox";
+import type { TProperties } from "typebox";
 import { CONTEXTS } from "../http/principal.ts";
+import { Type } from "../http/schema.ts";
 import {
   accountLimits,
   passwordLimits,
@@ -132,7 +133,7 @@ export const profileBody = closed(
     username: Type.Optional(nullable(username)),
     name: Type.Optional(nullable(name)),
     email: Type.Optional(email),
-    version: Type.Optional(Type.Integer({ minimum: 1 })),
+    version: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     id: Type.Optional(id),
     email_verified: Type.Optional(Type.Boolean()),
     created_at: Type.Optional(Type.String()),

@@ -1,5 +1,5 @@
 import type { TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile, type Validator } from "typebox/schema";
 import { platformErrors, type FieldFault } from "../platform/errors.ts";
 import { httpLimits } from "../platform/limits.ts";
 import { shapeOf, textConverter, uuidNormaliser, type TextConverter } from "./convert.ts";
@@ -93,11 +93,14 @@ export function compileBody(schema: TSchema): BodyReader {
   };
 }
 
-function checker(schema: TSchema, part: string): (value: unknown) => void {
-  const validator = Compile(schema);
+/** Compiled at its first use: a start does not wait for the code of a hundred schemas. */
+function checker(schema: object, part: string): (value: unknown) => void {
+  let validator: Validator | undefined;
   return (value) => {
+    validator ??= Compile(schema);
     if (validator.Check(value)) return;
-    refuse(faultsOf(validator.Errors(value), part));
+    const [, errors] = validator.Errors(value);
+    refuse(faultsOf(errors, part));
   };
 }
 

@@ -1,5 +1,6 @@
-import { Type, type TProperties } from "typebox";
+import type { TProperties } from "typebox";
 import { CONTEXTS } from "../../http/principal.ts";
+import { Type } from "../../http/schema.ts";
 import { iamLimits } from "../../platform/limits.ts";
 import { PERMISSIONS } from "./catalogue.ts";
 import { USER_SORTS } from "./user-store.ts";

@@ -1,4 +1,5 @@
-import { Type, type Static, type TStringOptions } from "typebox";
+import type { Static, TStringOptions } from "typebox";
+import { Type } from "../../http/schema.ts";
 import type { FieldFault } from "../../platform/errors.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { PRODUCT_SORTS, type ProductFilter } from "./product-filter.ts";

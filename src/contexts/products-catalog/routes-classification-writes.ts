@@ -1,5 +1,5 @@
-import { Type } from "typebox";
 import { defineRoute, type Route } from "../../http/route.ts";
+import { Type } from "../../http/schema.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { FieldFault } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";

@@ -1,6 +1,7 @@
-import { Type, type Static } from "typebox";
+import type { Static } from "typebox";
 import { json } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
+import { Type } from "../../http/schema.ts";
 import { platformErrors, type FieldFault } from "../../platform/errors.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { KINDS, PLACES, type Kind } from "./classification.ts";

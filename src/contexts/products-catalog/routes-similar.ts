@@ -1,5 +1,5 @@
-import { Type } from "typebox";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
+import { Type } from "../../http/schema.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { prepareName } from "./name-preparation.ts";
 import { productsReply, TAG } from "./routes.ts";

@@ -1,8 +1,8 @@
-import { Type } from "typebox";
 import { httpErrors } from "../../http/errors.ts";
 import { hasPermission } from "../../http/principal.ts";
 import { json } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
+import { Type } from "../../http/schema.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { TAG } from "./routes.ts";
 import { cleanText, validationFailure } from "./rules.ts";

@@ -1,6 +1,6 @@
-import { Type } from "typebox";
 import { json, type Reply } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
+import { Type } from "../../http/schema.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";

@@ -1,4 +1,5 @@
-import { Type, type TProperties, type TSchema } from "typebox";
+import type { TProperties, TSchema } from "typebox";
+import { Type } from "../../http/schema.ts";
 import { productLimits } from "../../platform/limits.ts";
 import type { NutriFactsInput, NutrientInput } from "./nutri-facts.ts";
 import { MEASURE_UNITS, NUTRIENTS, PACKAGE_UNITS, type PackageUnit } from "./nutrients.ts";

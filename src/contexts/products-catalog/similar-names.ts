@@ -1,3 +1,5 @@
+import { productLimits } from "../../platform/limits.ts";
+
 /** A product that may have a similar name. `prepared` is its name as `prepareName` makes it. */
 export interface Candidate {
   readonly id: string;
@@ -19,8 +21,9 @@ export interface Candidate {
  * 11 trigram similarity                  12 shortness: 1 / letters of the name
  */
 export function rankKeys(query: string, candidate: Candidate): readonly number[] {
-  const q = query.split(" ");
-  const t = candidate.prepared.split(" ");
+  // A name of hundreds of words is no name, and each would be compared with each.
+  const q = query.split(" ", productLimits.similarWordsMax);
+  const t = candidate.prepared.split(" ", productLimits.similarWordsMax);
   const keys = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, candidate.similarity, 1 / candidate.prepared.length];
   const add = (key: number, word: string) => {
     keys[key]! += 1;

@@ -1,5 +1,5 @@
-import { Type } from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile } from "typebox/schema";
+import { Type } from "../../../http/schema.ts";
 import { AppError } from "../../../platform/errors.ts";
 import { productLimits } from "../../../platform/limits.ts";
 import type { Kind } from "../classification.ts";
@@ -82,7 +82,8 @@ export async function toImportedProduct(
 }
 
 function schemaReason(described: unknown): string {
-  const errors = validator.Errors(described).filter((error) => error.keyword !== "boolean");
+  const [, found] = validator.Errors(described);
+  const errors = found.filter((error) => error.keyword !== "boolean");
   return reasonOf(
     errors.map(({ instancePath, params, message }) => {
       const { additionalProperties: unknown, requiredProperties: missing } = params as Names;
