@@ -1,4 +1,4 @@
-import { Piscina } from "piscina";
+import type { Piscina } from "piscina";
 import { platformErrors, type AppError } from "../platform/errors.ts";
 import { verifyPoolLimits as limits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
@@ -190,13 +190,14 @@ class BatchingPool implements VerifyPool {
   async #warm(): Promise<void> {
     const { threads, worker, log } = this.#options;
     this.#state = "warming";
-    const fresh = createThreads(threads, this.#deadlineMs, worker);
-    this.#threads = fresh;
-    fresh.on("error", (error) => log.error({ error }, "a verify thread failed"));
     try {
+      const fresh = await createThreads(threads, this.#deadlineMs, worker);
+      // It may have been closed in the meantime, here as below.
+      if (this.#state !== "warming") return void fresh.destroy();
+      this.#threads = fresh;
+      fresh.on("error", (error) => log.error({ error }, "a verify thread failed"));
       const empty = toBatch([]);
       await Promise.all(Array.from({ length: this.#batchesMax }, () => fresh.run(empty)));
-      // It may have been closed in the meantime.
       if (this.#state === "warming") this.#state = "warm";
     } catch (error) {
       log.error({ error }, "the verify pool did not start");
@@ -215,7 +216,13 @@ function overloaded(note: string): AppError {
 }
 
 /** `sync`, piscina's default, parks idle threads where they hear nothing: they need to hear nothing. */
-function createThreads(threads: number, deadlineMs: number, worker = workerFile()): Piscina {
+async function createThreads(
+  threads: number,
+  deadlineMs: number,
+  worker = workerFile(),
+): Promise<Piscina> {
+  // Loaded when the thread serves already: the start does not wait for it.
+  const { Piscina } = await import("piscina");
   const fromSource = import.meta.url.endsWith(".ts");
   return new Piscina({
     filename: worker.href,

@@ -12,6 +12,7 @@ import {
   serverState,
   sleep,
   stopServer,
+  syncData,
   type ServerFolders,
 } from "./embedded-process.ts";
 import { holdPresence, type Presence } from "./embedded-presence.ts";
@@ -58,7 +59,7 @@ export async function startEmbeddedPostgres(
   async function enter(): Promise<boolean> {
     const endsAtMs = systemClock.monotonicMs() + embeddedLimits.startDeadlineMs;
     for (;;) {
-      const isReused = await startOnce(folders, options.settings);
+      const isReused = await startOnce(folders, options);
       try {
         presence = await holdPresence(urlOf(folders), onLost);
         return isReused;
@@ -99,16 +100,17 @@ export async function startEmbeddedPostgres(
 /** Answers whether it ran already. */
 async function startOnce(
   folders: ServerFolders,
-  settings: Readonly<Record<string, string>> = {},
+  { settings, log }: EmbeddedOptions,
 ): Promise<boolean> {
   const lock = path.join(folders.cache, "starting");
   if (!(await takeStartLock(lock, folders))) return true;
   try {
     if (serverState(folders)?.isReady === true) return true;
     const binaries = findBinaries(folders.cache, folders.account);
-    createData(folders, binaries);
+    const isNew = await createData(folders, binaries);
     const all = { ...SETTINGS, unix_socket_directories: folders.socket, ...settings };
     await launchServer(folders, binaries, all);
+    if (isNew) syncData(folders, binaries).catch(() => log.warn("the new database is not synced"));
     return false;
   } finally {
     ownLocks.delete(lock);

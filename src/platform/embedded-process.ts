@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { childEnvironment } from "./config.ts";
@@ -27,25 +27,55 @@ export function serverState({ data }: Pick<ServerFolders, "data">): ServerState 
   return { pid, isReady: lines[7]?.startsWith("ready") ?? false };
 }
 
-/** The first start makes the data folder beside its place and renames it: a kill leaves nothing. */
-export function createData({ data, account }: ServerFolders, binaries: Binaries): void {
-  if (fs.existsSync(path.join(data, "PG_VERSION"))) return;
+/**
+ * The first start makes the data folder beside its place and renames it: a kill leaves nothing.
+ * Answers whether it made one; its files are then to be brought to the disk by `syncData`.
+ */
+export async function createData(folders: ServerFolders, binaries: Binaries): Promise<boolean> {
+  const { data, account } = folders;
+  if (fs.existsSync(path.join(data, "PG_VERSION"))) return false;
   const fresh = `${data}.new-${process.pid}`;
   fs.mkdirSync(fresh, { recursive: true, mode: 0o700 });
   giveTo(fresh, account);
-  const { status, error, stderr } = spawnSync(
-    binaries.initdb,
-    [
-      ...["-D", fresh, "-U", "postgres", "-A", "trust", "-E", "UTF8"],
+  try {
+    await runInitdb(folders, binaries, [
+      ...["-D", fresh, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
       ...["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"],
-    ],
-    { ...account, env: environmentOf(binaries), cwd: "/", encoding: "utf8" },
-  );
-  if (status !== 0) {
+    ]);
+  } catch (error) {
     fs.rmSync(fresh, { recursive: true, force: true });
-    throw startFailure(data, error?.message ?? stderr);
+    throw startFailure(data, (error as Error).message);
   }
   fs.renameSync(fresh, data);
+  return true;
+}
+
+/**
+ * Writes a new data folder through to the disk. Not waited for by the start, which it would double:
+ * until then only a power cut can spoil what was made seconds ago.
+ */
+export async function syncData(folders: ServerFolders, binaries: Binaries): Promise<void> {
+  await runInitdb(folders, binaries, ["-D", folders.data, "--sync-only"]);
+}
+
+/** Rejects with what it said on standard error. */
+function runInitdb(
+  { account }: ServerFolders,
+  binaries: Binaries,
+  words: readonly string[],
+): Promise<void> {
+  const child = spawn(binaries.initdb, words, {
+    ...account,
+    env: environmentOf(binaries),
+    cwd: "/",
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let told = "";
+  child.stderr.setEncoding("utf8").on("data", (piece: string) => (told += piece));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => (code === 0 ? resolve() : reject(new Error(told))));
+  });
 }
 
 /** Starts the server and waits until it takes connections. It outlives this process. */

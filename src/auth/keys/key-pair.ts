@@ -1,5 +1,6 @@
 import { createPublicKey, generateKeyPair } from "node:crypto";
-import { calculateJwkThumbprint, type JWK } from "jose";
+import type { JWK } from "jose";
+import { calculateJwkThumbprint } from "jose/jwk/thumbprint";
 import { promisify } from "node:util";
 import { algorithmKinds, type AsymmetricAlgorithm } from "../token/algorithms.ts";
 import type { PublicJwk } from "../token/verify.ts";

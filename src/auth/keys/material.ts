@@ -1,4 +1,5 @@
-import { importJWK, type JWK } from "jose";
+import type { JWK } from "jose";
+import { importJWK } from "jose/key/import";
 import { createHash } from "node:crypto";
 import { keyLimits } from "../../platform/limits.ts";
 import { algorithmKinds, isAlgorithm, type AsymmetricAlgorithm } from "../token/algorithms.ts";

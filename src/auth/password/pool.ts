@@ -1,4 +1,4 @@
-import { Piscina } from "piscina";
+import type { Piscina } from "piscina";
 import { systemClock, type Clock } from "../../platform/clock.ts";
 import type { Config } from "../../platform/config.ts";
 import { platformErrors, type AppError } from "../../platform/errors.ts";
@@ -64,7 +64,7 @@ class WaitingPool implements PasswordPool {
   readonly #waiting = new Set<Waiter>();
   readonly #totals = { done: 0, refused: 0, cancelled: 0 };
   #running = 0;
-  #pool: Piscina | undefined;
+  #pool: Promise<Piscina> | undefined;
   #isClosed = false;
 
   constructor({ config, metrics, log, clock, queueMax }: PasswordPoolOptions) {
@@ -101,7 +101,8 @@ class WaitingPool implements PasswordPool {
     this.#isClosed = true;
     for (const waiter of this.#waiting) waiter.reject(overloaded());
     this.#waiting.clear();
-    await this.#pool?.close();
+    const pool = await this.#pool;
+    await pool?.close();
   }
 
   #refusalOf(signal: AbortSignal | undefined): AppError | undefined {
@@ -136,7 +137,7 @@ class WaitingPool implements PasswordPool {
     try {
       this.#pool ??= createThreads(this.#threads, this.#log);
       const job = { task, algorithm: this.#algorithm };
-      const result = (await this.#pool.run(job)) as PasswordResult;
+      const result = (await (await this.#pool).run(job)) as PasswordResult;
       if (result.ok) resolve(result.value);
       else reject(platformErrors.failure("internal", { note: `password work: ${result.fault}` }));
       this.#totals.done++;
@@ -166,7 +167,9 @@ function cancelled(): AppError {
   return platformErrors.failure("unavailable", { note: "password work was cancelled" });
 }
 
-function createThreads(threads: number, log: Logger): Piscina {
+async function createThreads(threads: number, log: Logger): Promise<Piscina> {
+  // Loaded for the first password, so that main starts without it.
+  const { Piscina } = await import("piscina");
   const fromSource = import.meta.url.endsWith(".ts");
   const worker = new URL(`../../../workers/password.${fromSource ? "ts" : "js"}`, import.meta.url);
   const pool = new Piscina({
