@@ -4,6 +4,7 @@ import { requestScope } from "../platform/log.ts";
 import type { CompiledRoute } from "./compiled-route.ts";
 import { httpErrors } from "./errors.ts";
 import type { Exchange, RateStanding } from "./exchange.ts";
+import { networkOf } from "./forwarded.ts";
 import type { Principal } from "./principal.ts";
 
 /** Who is calling. Given by `app.ts`; this layer knows authentication only by its shape. */
@@ -69,7 +70,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const refusal =
         token === undefined
           ? chargeStranger(exchange, rateLimit)
-          : charge(exchange, addressLimit, `newcomer:${exchange.address}`);
+          : charge(exchange, addressLimit, `newcomer:${networkOf(exchange.address)}`);
       if (refusal !== undefined) return refusal;
     }
     if (target.isPublic) return undefined;
@@ -81,9 +82,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 }
 
-/** Charges an address, for a request without a token or one that meets no route. */
+/** Charges an address (of IPv6 its /64, which is one subscriber), for a request without a token or one that meets no route. */
 export function chargeStranger(exchange: Exchange, limit: RateLimit | undefined): Verdict {
-  return charge(exchange, limit, `address:${exchange.address}`);
+  return charge(exchange, limit, `address:${networkOf(exchange.address)}`);
 }
 
 const callerKeys = new WeakMap<Principal, string>();

@@ -66,6 +66,16 @@ test("each answer tells the caller where it stands, and a refusal when to come b
   assert.equal((await ask("/open")).status, 204);
 });
 
+test("addresses of one IPv6 subscriber have one budget", async () => {
+  const { ask } = start();
+  for (const host of ["1", "2", "ffff:1:2:3"])
+    await ask("/open", undefined, `2001:db8:0:12::${host}`);
+  assert.equal((await ask("/open", undefined, "2001:db8:0:12:9::")).status, 429);
+  assert.equal((await ask("/open", undefined, "2001:db8:0:13::1")).status, 204);
+  for (let n = 0; n < 5; n += 1) await ask("/me", "nobody", `2001:db8:0:14::${n}`);
+  assert.equal((await ask("/me", "nobody", "2001:db8:0:14::6")).status, 429);
+});
+
 test("a known caller has a budget of its own, whatever its neighbours do", async () => {
   const { ask, known } = start();
   for (let n = 0; n < 4; n += 1) await ask("/open");

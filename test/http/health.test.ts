@@ -33,6 +33,24 @@ test("the detail needs access_support", async () => {
   assert.equal((await ask("GET", "/health/detail", support)).status, 200);
 });
 
+test("probes are never limited, and the detail is no probe", async () => {
+  const take = (key: string) => {
+    taken.push(key);
+    return { allowed: false, limit: 1, remaining: 0, resetSeconds: 1, retryAfterSeconds: 1 };
+  };
+  const taken: string[] = [];
+  const { ask } = startPipeline({
+    routes: createHealthRoutes({ checks: {}, isReady: () => true }),
+    rateLimit: { take },
+  });
+  for (const path of ["/health", "/health/live", "/health/ready"]) {
+    assert.equal((await ask("GET", path)).status, 200);
+  }
+  assert.deepEqual(taken, []);
+  assert.equal((await ask("GET", "/health/detail", support)).status, 429);
+  assert.equal(taken.length, 1);
+});
+
 test("the detail is as bad as its worst check, and a check that throws has failed", async () => {
   const pass = async () => ({ status: "pass", observedValue: 3, observedUnit: "ms" }) as const;
   const warn = async () => ({ status: "warn" }) as const;
@@ -72,7 +90,7 @@ test("probes are neither logged nor limited", async () => {
     routes: createHealthRoutes({ checks: {}, isReady: () => true }),
     rateLimit: { take },
   });
-  for (const path of ["/health", "/health/live", "/health/ready", "/health/detail"]) {
+  for (const path of ["/health", "/health/live", "/health/ready"]) {
     assert.equal((await limited.ask("GET", path, support)).status, 200, path);
   }
   assert.equal(taken, 0);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createBadSignatures, networkOf } from "../../../src/auth/admission/bad-signatures.ts";
+import { createBadSignatures } from "../../../src/auth/admission/bad-signatures.ts";
+import { networkOf } from "../../../src/http/forwarded.ts";
 import { createManualClock } from "../../../src/platform/clock.ts";
 import { admissionLimits } from "../../../src/platform/limits.ts";
 
