@@ -171,6 +171,8 @@ export const productLimits = Object.freeze({
   /** Rows of which the word similarity is worked out in one search. */
   similarMatchesMax: 300,
   similarQueryCharactersMax: 200,
+  /** Words of a query and of a name that are compared with each other. */
+  similarWordsMax: 32,
   importBatchRows: 1_000,
   importLineCharactersMax: 1_000_000,
   /** Names of classifications that an import keeps in mind. */

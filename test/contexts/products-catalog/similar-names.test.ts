@@ -98,3 +98,17 @@ test("of equal names the best is kept", () => {
   const twice = [candidate("arroz", 1, 0.2), candidate("arroz", 2, 0.9)];
   assert.deepEqual(rankCandidates("arroz", twice, 20), [twice[1]]);
 });
+
+test("of a name of hundreds of words the first ones are compared", () => {
+  const words = Array.from({ length: 250 }, (_, index) => `w${index}`);
+  const candidate = (prepared: string): Candidate => ({
+    id: "1",
+    name: "x",
+    prepared,
+    similarity: 0,
+  });
+  const query = words.slice(0, 100).join(" ");
+  const all = rankKeys(query, candidate(words.join(" ")));
+  const first = words.slice(0, 32).join(" ");
+  assert.deepEqual(all.slice(0, 10), rankKeys(first, candidate(first)).slice(0, 10));
+});
