@@ -36,6 +36,8 @@ export interface Operation {
   readonly isPublic: boolean;
   /** `context:permission` */
   readonly permission: string | undefined;
+  /** `METHOD /path` */
+  readonly aliases: readonly string[];
   readonly parameters: readonly Parameter[];
   readonly body: { readonly schema: JsonSchema; readonly example: any } | undefined;
   readonly statuses: ReadonlySet<number>;
@@ -228,6 +230,7 @@ function readOperations(document: any): Operation[] {
         label,
         isPublic: operation.security.length === 0,
         permission: operation["x-permission"],
+        aliases: operation["x-aliases"] ?? [],
         parameters: operation.parameters,
         body: content && { schema: content.schema, example: content.example },
         statuses: new Set(checks.keys()),

@@ -20,6 +20,11 @@ function expect(operation: Operation, answer: Answer, wanted: readonly number[],
     faults.push(`${operation.label}, ${what}: ${answer.status} ${answer.text.slice(0, 300)}`);
   }
   faults.push(...operation.faultsOf(answer));
+  // What everybody may read may be kept: the keys and the name of the issuer.
+  const isKept = operation.path.startsWith("/.well-known/") && answer.status === 200;
+  if (!isKept && answer.headers["cache-control"] !== "no-store") {
+    faults.push(`${operation.label}, ${what}: may be kept by a cache`);
+  }
 }
 function done() {
   assert.deepEqual(faults.splice(0), []);
@@ -110,6 +115,30 @@ test("routes without a permission serve everybody who is logged in, as far as it
     const answer = await table.ask({ method, path, body, token: caller.token });
     expect(operation, answer, SELECTIVE.has(operation.label) ? [403] : OK, "plain user");
   }
+  done();
+});
+
+test("aliases and a slash at the end lead to the same route", async () => {
+  let count = 0;
+  for (const operation of table.operations) {
+    for (const form of [`${operation.method} ${operation.path}/`, ...operation.aliases]) {
+      const [method, pattern] = form.split(" ") as [string, string];
+      const caller = await table.makeCaller(table.permissions);
+      const good = await table.goodRequest(operation, caller);
+      const names = operation.path.split("/");
+      const values = good.path.split("?")[0]!.split("/");
+      const path = pattern
+        .split("/")
+        .map((part) => (part.startsWith("{") ? values[names.indexOf(part)]! : part))
+        .join("/");
+      const query = good.path.includes("?") ? `?${good.path.split("?")[1]}` : "";
+      const { token } = caller;
+      const answer = await table.ask({ method, path: path + query, body: good.body, token });
+      expect(operation, answer, OK, form);
+      count += form.endsWith("/") ? 0 : 1;
+    }
+  }
+  assert.ok(count >= 10, `${count} aliases`);
   done();
 });
 
