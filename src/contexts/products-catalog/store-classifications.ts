@@ -81,13 +81,18 @@ export class ClassificationStore {
   ): Promise<{ rows: readonly ClassificationRow[]; total: number }> {
     const matching = sql`${living(kind)} and ${conditionOf(filter)}`;
     // The total stands in every row, also in the only one of an empty page.
-    const { rows } = await this.#database.query<ClassificationRow & { total: number }>(sql`
+    const statement = sql`
       select counted.total, page.*
         from (select count(*) as total from ${matching}) counted
         left join lateral (
           select ${SELECTION} from ${matching}
            order by ${ORDERS[sort]} offset ${skip} limit ${limit}
-        ) page on true`);
+        ) page on true`;
+    // Kept prepared without a filter only: each kind, order and filter together is another text.
+    const isUsual = Object.keys(filter).length === 0;
+    const { rows } = await this.#database.query<ClassificationRow & { total: number }>(
+      isUsual ? statement : sql.unnamed(statement),
+    );
     return { rows: rows.filter((row) => row.id !== null), total: rows[0]!.total };
   }
 

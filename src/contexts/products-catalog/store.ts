@@ -29,13 +29,14 @@ export function createProductStore(database: Database): ProductStore {
   const totals = createTotals();
 
   async function count(filter: ProductFilter) {
-    const [row] = (
-      await database.query<{ total: number; revision: number }>(sql`
+    const statement = sql`
         select count(*) as total,
                (select revision from products_catalog.catalogue_revision) as revision
-          from products_catalog.products p where ${conditionOf(filter)}`)
-    ).rows;
-    return row!;
+          from products_catalog.products p where ${conditionOf(filter)}`;
+    const { rows } = await database.query<{ total: number; revision: number }>(
+      keptIf(filtersOf(filter) <= 1, statement),
+    );
+    return rows[0]!;
   }
 
   return {
@@ -58,7 +59,7 @@ export function createProductStore(database: Database): ProductStore {
     async list(filter, sort, { skip, limit }) {
       // The ids come first, from an index alone, so a far page reads no rows that it skips; the
       // revision is read in the same snapshot, also when the page is empty.
-      const { rows } = await database.query<ProductRow & { revision: number }>(sql`
+      const statement = sql`
         select state.revision, ${productSelection}
           from products_catalog.catalogue_revision state
           left join (unnest(array(
@@ -67,7 +68,10 @@ export function createProductStore(database: Database): ProductStore {
                order by ${orderOf(sort)} ${rangeOf(skip, limit)}
             )) with ordinality as page (id, place)
             join products_catalog.products p on p.id = page.id and page.place <= ${limit}) on true
-         order by page.place`);
+         order by page.place`;
+      const { rows } = await database.query<ProductRow & { revision: number }>(
+        keptIf(filtersOf(filter) <= (sort === "-created_at" ? 1 : 0), statement),
+      );
       const { revision } = rows[0]!;
       const products = rows.filter((row) => row.id !== null);
       const isLastPage = products.length < limit && (products.length > 0 || skip === 0);
@@ -77,6 +81,18 @@ export function createProductStore(database: Database): ProductStore {
       return { products, total };
     },
   };
+}
+
+function filtersOf(filter: ProductFilter): number {
+  return Object.keys(filter).length;
+}
+
+/**
+ * Filters and orders make thousands of texts, and a connection that kept the plans of all of them
+ * would hold hundreds of megabytes of the server: only the usual ones are kept.
+ */
+function keptIf(isUsual: boolean, statement: Sql): Sql {
+  return isUsual ? statement : sql.unnamed(statement);
 }
 
 const RANGES = [20, 50, 100, productLimits.pageItemsMax].map((rows) => ({
