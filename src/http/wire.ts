@@ -12,7 +12,11 @@ export interface Wire {
   readonly headOnly: boolean;
 }
 
-/** The header fields of an answer as a record, for transports that want one. */
+/**
+ * The header fields of an answer as a record, for transports that want one.
+ *
+ * @public
+ */
 export function headersOf(wire: Wire): Record<string, string> {
   const headers: Record<string, string> = { "x-request-id": wire.requestId };
   for (const line of wire.head.split("\r\n")) {

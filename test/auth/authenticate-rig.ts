@@ -7,7 +7,7 @@ import type { Issuer } from "../../src/auth/issuers/issuer.ts";
 import { createIssuerRegistry } from "../../src/auth/issuers/registry.ts";
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline, type VerifySignature } from "../../src/auth/verify-pool.ts";
-import { createManualClock } from "../../src/platform/clock.ts";
+import { createManualClock } from "../support/clock.ts";
 import { isRejection } from "../../src/platform/errors.ts";
 import { createMetrics, readCounter } from "../../src/platform/metrics.ts";
 import { createSharedMemory } from "../../src/platform/shared-memory.ts";

@@ -151,7 +151,7 @@ test("a thread that throws is replaced while the other one serves", async () => 
     // The other thread's listener takes new connections; one that was open at the dead is reset.
     await until("both serve again", async () => {
       answered += Number(await isOk(`${server.url}/health`));
-      return (await (await fetch(`${server.adminUrl}/health/ready`)).status) === 200;
+      return (await statusOf(`${server.adminUrl}/health/ready`)) === 200;
     });
   }
   assert.ok(answered > 0);

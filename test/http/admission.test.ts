@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createRateLimiter } from "../../src/http/rate-limit.ts";
 import { json, noContent } from "../../src/http/reply.ts";
 import { AUTHENTICATED, defineRoute, PUBLIC } from "../../src/http/route.ts";
-import { createManualClock } from "../../src/platform/clock.ts";
+import { createManualClock } from "../support/clock.ts";
 import { requestScope } from "../../src/platform/log.ts";
 import { authenticateByName, principalOf, startPipeline } from "./fixture.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRateLimiter, type RateLimit } from "../../src/http/rate-limit.ts";
-import { createManualClock } from "../../src/platform/clock.ts";
+import { createManualClock } from "../support/clock.ts";
 import { rateCellLimits } from "../../src/platform/limits.ts";
 import { createSharedMemory } from "../../src/platform/shared-memory.ts";
 import { interleave } from "../auth/cache/interleave.ts";

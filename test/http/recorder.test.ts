@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { json, noContent } from "../../src/http/reply.ts";
 import { AUTHENTICATED, defineRoute, PUBLIC } from "../../src/http/route.ts";
-import { createManualClock } from "../../src/platform/clock.ts";
+import { createManualClock } from "../support/clock.ts";
 import { renderPrometheus } from "../../src/platform/metrics-text.ts";
 import { rawRequest, startPipeline } from "./fixture.ts";
 

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { createManualClock } from "../../src/platform/clock.ts";
+import { createManualClock } from "../support/clock.ts";
 import { createLifecycle, onSignal } from "../../src/platform/lifecycle.ts";
 import { capturedLog, silentLog } from "../support/log.ts";
 

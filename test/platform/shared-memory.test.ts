@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createManualClock } from "../../src/platform/clock.ts";
+import { createManualClock } from "../support/clock.ts";
 import {
   connections,
   createSharedMemory,

@@ -11,7 +11,7 @@ if (slot !== undefined && process.env.DATA_DIR !== undefined) {
     if (order === done) return;
     done = order;
     if (order === `crash ${slot}`) throw new Error("crash by order of a test");
-    if (order === `reject ${slot}`) Promise.reject(new Error("rejection by order of a test"));
+    if (order === `reject ${slot}`) void Promise.reject(new Error("rejection by order of a test"));
     if (order === `hang ${slot}`) for (;;);
   }, 20).unref();
 }

@@ -69,6 +69,8 @@ export function toVerificationKey(jwk: PublicJwk): VerificationKey {
  * The keys of an issuer's JWK Set that we can use, by kid. `algorithms` are the ones configured for
  * the issuer. A key of another kind is left out; a broken or ambiguous set throws `KeyFault` as a
  * whole (RFC 8725 §3.1; a set with two keys of one kid has no right answer).
+ *
+ * @public
  */
 export async function importKeySet(
   set: unknown,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createBadSignatures } from "../../../src/auth/admission/bad-signatures.ts";
 import { networkOf } from "../../../src/http/forwarded.ts";
-import { createManualClock } from "../../../src/platform/clock.ts";
+import { createManualClock } from "../../support/clock.ts";
 import { admissionLimits } from "../../../src/platform/limits.ts";
 
 test("a network is heard again when its minute is over", () => {

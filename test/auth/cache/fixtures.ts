@@ -3,7 +3,7 @@ import type { TableEntry } from "../../../src/auth/cache/claims-table.ts";
 import type { CacheFill } from "../../../src/auth/cache/auth-cache.ts";
 import type { Claims } from "../../../src/auth/token/claims.ts";
 import type { Principal } from "../../../src/http/principal.ts";
-import { createManualClock } from "../../../src/platform/clock.ts";
+import { createManualClock } from "../../support/clock.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/platform/shared-memory.ts";
 
 export const ISSUER = "https://auth.example";

@@ -9,7 +9,7 @@ import {
   trimInvalidations,
 } from "../../../src/auth/revocation/invalidation-log.ts";
 import { createIsTokenRevoked } from "../../../src/auth/revocation/revoked-tokens.ts";
-import { createManualClock } from "../../../src/platform/clock.ts";
+import { createManualClock } from "../../support/clock.ts";
 import { revocationLimits } from "../../../src/platform/limits.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, withServer, type TestDatabase } from "../../support/database.ts";

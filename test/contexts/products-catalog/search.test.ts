@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createManualClock } from "../../../src/platform/clock.ts";
+import { createManualClock } from "../../support/clock.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase } from "../../support/database.ts";
 import { AUTO, MANUAL, newProduct, openCatalog, TACO } from "./support.ts";
