@@ -60,7 +60,7 @@ const SOLE_OWNERS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/(?<![.\w])fetch\(/, ["src/platform/breaker.ts"]],
   [
     /\bconsole\.|\bprocess\.(?:stdout|stderr)\b/,
-    ["src/cli.ts", "src/cli/", "src/control/banner.ts", "src/launch.mjs"],
+    ["src/cli.ts", "src/cli/", "src/control/banner.ts", "src/launch.mjs", "src/build.mjs"],
   ],
 ];
 
