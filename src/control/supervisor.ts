@@ -73,7 +73,10 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
     if (recent.length > controlLimits.crashesMax) {
       return ports.giveUp(`HTTP thread ${thread.slot} ended ${recent.length} times`);
     }
-    const delayMs = controlLimits.crashBackoffMs * 2 ** (recent.length - 1);
+    const delayMs = Math.min(
+      controlLimits.crashBackoffMs * 2 ** (recent.length - 1),
+      controlLimits.crashBackoffMaxMs,
+    );
     setTimeout(() => {
       if (draining) return;
       // A failed restart comes back through `gone`.

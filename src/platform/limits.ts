@@ -93,6 +93,7 @@ export const controlLimits = Object.freeze({
   /** Main ends the hard way after this; PM2 and Railway allow more than that. */
   drainDeadlineMs: 11_750,
   crashBackoffMs: 100,
+  crashBackoffMaxMs: 2_000,
   crashesMax: 8,
   crashWindowMs: 60_000,
   adminRequestMs: 5_000,
