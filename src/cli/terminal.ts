@@ -24,6 +24,8 @@ export interface Progress {
 }
 
 export function createTerminal(): Terminal {
+  endQuietly(process.stdout);
+  endQuietly(process.stderr);
   return {
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),
@@ -32,6 +34,14 @@ export function createTerminal(): Terminal {
     progress: (label) =>
       process.stderr.isTTY ? createBar(label, writeOver) : createPlainProgress(label, writeLine),
   };
+}
+
+/** `brigade roles list | head`: whoever reads us has seen enough, and that is no fault. */
+function endQuietly(stream: NodeJS.WriteStream): void {
+  if (stream.listenerCount("error") > 0) return;
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
 }
 
 /** Ctrl-C, which a raw terminal hands to us. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { createBrigade, createInlineBrigade } from "./support.ts";
 
 const AWAY = { DATABASE_URL: "postgres://nobody@127.0.0.1:1/nothing" };
@@ -92,4 +94,17 @@ test("a database that is away ends with 1 and one sentence", async () => {
   assert.equal(code, 1);
   assert.match(stderr, /^brigade: [^\n]+\n$/);
   assert.doesNotMatch(stderr, /\n\s+at /);
+});
+
+test("a reader that has seen enough ends a command without a fault", async () => {
+  const child = spawn(process.execPath, ["src/launch.mjs", "--source", "--help"], {
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  // What `head` does when it is done; here before the first line comes.
+  child.stdout.destroy();
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  assert.deepEqual([code, stderr], [0, ""]);
 });
