@@ -1,5 +1,5 @@
 import { tokenLimits } from "../../platform/limits.ts";
-import { decodeBase64url } from "./base64url.ts";
+import { decodeBase64url, isBase64url } from "./base64url.ts";
 import { isTokenFault, tokenFault, type TokenFault } from "./fault.ts";
 import { parseJsonObject, type JsonObject } from "./json.ts";
 
@@ -58,7 +58,7 @@ export function parseJws(text: string): ParsedJws | TokenFault {
   if (text.indexOf(".", second + 1) !== -1) return tokenFault("shape");
 
   const signature = text.slice(second + 1);
-  if (decodeBase64url(signature) === undefined) return tokenFault("base64url");
+  if (!isBase64url(signature)) return tokenFault("base64url");
   const header = readHeader(text.slice(0, first));
   if (isTokenFault(header)) return header;
   const payload = decodeBase64url(text.slice(first + 1, second));
