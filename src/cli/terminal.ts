@@ -36,9 +36,12 @@ export function createTerminal(): Terminal {
   };
 }
 
+const quiet = new WeakSet<NodeJS.WriteStream>();
+
 /** `brigade roles list | head`: whoever reads us has seen enough, and that is no fault. */
 function endQuietly(stream: NodeJS.WriteStream): void {
-  if (stream.listenerCount("error") > 0) return;
+  if (quiet.has(stream)) return;
+  quiet.add(stream);
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
   });
