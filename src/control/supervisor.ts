@@ -44,7 +44,7 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   const { log } = ports;
   const current = new Map<number, HttpThread>();
   const listening = new Set<HttpThread>();
-  const crashes = new Map<number, number[]>();
+  const countFall = createFallCount();
   let order: ((port: number | undefined) => StartOrder) | undefined;
   let port: number | undefined;
   let draining = false;
@@ -63,25 +63,16 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
     ports.release(thread);
     if (draining) return;
     log.error({ slot: thread.slot, err: error, was_serving: wasServing }, "an HTTP thread ended");
-    const now = systemClock.monotonicMs();
-    const recent = (crashes.get(thread.slot) ?? []).filter(
-      (at) => now - at < controlLimits.crashWindowMs,
-    );
-    recent.push(now);
-    crashes.set(thread.slot, recent);
+    const falls = countFall(thread.slot);
     if (order === undefined) return; // The start itself fails, through `listening`.
-    if (recent.length > controlLimits.crashesMax) {
-      return ports.giveUp(`HTTP thread ${thread.slot} ended ${recent.length} times`);
+    if (falls > controlLimits.crashesMax) {
+      return ports.giveUp(`HTTP thread ${thread.slot} ended ${falls} times`);
     }
-    const delayMs = Math.min(
-      controlLimits.crashBackoffMs * 2 ** (recent.length - 1),
-      controlLimits.crashBackoffMaxMs,
-    );
     setTimeout(() => {
       if (draining) return;
       // A failed restart comes back through `gone`.
       serve(begin(thread.slot)).catch(() => {});
-    }, delayMs);
+    }, pauseMs(falls));
   }
 
   async function serve(thread: HttpThread): Promise<number> {
@@ -112,4 +103,23 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
       await Promise.all([...current.values()].map((thread) => thread.gone));
     },
   };
+}
+
+/** How often each slot fell within the window, the present fall included. */
+function createFallCount(): (slot: number) => number {
+  const fallsMs = new Map<number, number[]>();
+  return (slot) => {
+    const nowMs = systemClock.monotonicMs();
+    const recent = (fallsMs.get(slot) ?? []).filter(
+      (atMs) => nowMs - atMs < controlLimits.crashWindowMs,
+    );
+    fallsMs.set(slot, [...recent, nowMs]);
+    return recent.length + 1;
+  };
+}
+
+/** Twice as long after each fall, but never so long that the falls do not fit into the window. */
+function pauseMs(falls: number): number {
+  const { crashBackoffMs, crashBackoffMaxMs } = controlLimits;
+  return Math.min(crashBackoffMs * 2 ** (falls - 1), crashBackoffMaxMs);
 }
