@@ -39,7 +39,7 @@ export async function run(): Promise<Row[]> {
     PUBLIC_URL: url,
     HTTP_THREADS: "1",
     ACCESS_LOG: "off",
-    RATE_LIMIT_DEFAULT: "999999999/hour",
+    RATE_LIMIT_DEFAULT: "10000000/hour",
     KEY_ENCRYPTION_KEYS: `bench:${randomBytes(32).toString("base64")}`,
   };
   const pm2 = async (...words: string[]) =>

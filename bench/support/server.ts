@@ -22,7 +22,7 @@ export async function startBenchServer(options: StartOptions = {}): Promise<Benc
     env: {
       ACCESS_LOG: "off",
       LOG_LEVEL: "warn",
-      RATE_LIMIT_DEFAULT: "999999999/hour",
+      RATE_LIMIT_DEFAULT: "10000000/hour",
       ...options.env,
     },
   });
