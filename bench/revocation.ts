@@ -1,6 +1,7 @@
 import { startBenchServer, login } from "./support/server.ts";
 import { quantile } from "./support/statistics.ts";
 import type { Row } from "./support/table.ts";
+import { sql } from "../src/platform/sql.ts";
 import { withDatabase } from "../test/support/database.ts";
 
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 1000);
@@ -18,6 +19,8 @@ export async function run(): Promise<Row[]> {
   let sameProcessMisses = 0;
   try {
     for (let round = 0; round < ROUNDS; round++) {
+      // One account may not log out this often; how often is not what is measured.
+      if (round % 10 === 0) await database.database.query(sql`DELETE FROM auth.throttle_budgets`);
       const { access_token: token } = await login(first.url, first.email, first.password);
       await expectStatus(second.url, token, 200);
       await expectStatus(first.url, token, 200);
