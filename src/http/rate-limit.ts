@@ -49,6 +49,9 @@ export interface RateLimiterOptions {
 
 const { bucketCells, ticksPerSecond, exchangeAttemptsMax } = rateCellLimits;
 /** Taking nothing and finding no place are told from arrival times by their sign. */
+/** Which half of a cell is which, by the order of bytes of this machine. */
+const [TIME_HALF, TAG_HALF] =
+  new Int32Array(new BigInt64Array([1n]).buffer)[0] === 1 ? [0, 1] : [1, 0];
 const REFUSED = -1;
 const NO_CELL = -2;
 
@@ -113,8 +116,10 @@ interface Outcome {
 
 function createCells(shared: SharedMemory) {
   const cells = new BigInt64Array(shared.rates);
-  const hash = createKeyedHash(shared.hashKey);
-  const buckets = cells.length / bucketCells;
+  // The same memory by halves: looking a cell over makes no big integers. What is found this way
+  // is only a hint; the whole cell is read again before it is moved.
+  const halves = new Int32Array(shared.rates);
+  const placeOf = createPlaces(shared);
   const sweep = createSweep(shared, cells);
   const cell = createCell();
 
@@ -122,20 +127,21 @@ function createCells(shared: SharedMemory) {
   function find(first: number, tag: number, nowTicks: number): number {
     let free = -1;
     for (let index = first; index < first + bucketCells; index++) {
-      cell.open(Atomics.load(cells, index));
-      if (cell.tag() === tag) return index;
-      if (free === -1 && (cell.tag() === 0 || cell.arrival(nowTicks) <= nowTicks)) free = index;
+      const found = Atomics.load(halves, 2 * index + TAG_HALF);
+      if (found === tag) return index;
+      if (free === -1 && (found === 0 || isPast(index, nowTicks))) free = index;
     }
     return free;
+  }
+
+  function isPast(index: number, nowTicks: number): boolean {
+    return ((Atomics.load(halves, 2 * index + TIME_HALF) - nowTicks) | 0) <= 0;
   }
 
   return {
     move(key: string, nowTicks: number, step: Step): Outcome {
       sweep(nowTicks);
-      hash.digest(key);
-      // A tag is never 0, so that an empty cell is nobody's.
-      const tag = hash.high() === 0 ? 1 : hash.high();
-      const first = ((hash.low() >>> 0) % buckets) * bucketCells;
+      const { tag, first } = placeOf(key);
       for (let attempt = 0; attempt < exchangeAttemptsMax; attempt++) {
         const index = find(first, tag, nowTicks);
         if (index === -1) break;
@@ -155,18 +161,43 @@ function createCells(shared: SharedMemory) {
   };
 }
 
+interface Place {
+  readonly tag: number;
+  /** First cell of the bucket. */
+  readonly first: number;
+}
+
+/** Where a caller is counted. Remembered for a while: the same callers come again and again. */
+function createPlaces(shared: SharedMemory): (key: string) => Place {
+  const hash = createKeyedHash(shared.hashKey);
+  const buckets = shared.rates.byteLength / BigInt64Array.BYTES_PER_ELEMENT / bucketCells;
+  const known = new Map<string, Place>();
+  return (key) => {
+    let place = known.get(key);
+    if (place === undefined) {
+      hash.digest(key);
+      // A tag is never 0, so that an empty cell is nobody's.
+      const tag = hash.high() === 0 ? 1 : hash.high();
+      place = { tag, first: ((hash.low() >>> 0) % buckets) * bucketCells };
+      if (known.size >= rateCellLimits.placesMax) known.clear();
+      known.set(key, place);
+    }
+    return place;
+  };
+}
+
 /** Takes 64 bits apart and puts them together; shifting big integers would cost much more. */
 function createCell() {
   const whole = new BigInt64Array(1);
   const halves = new Int32Array(whole.buffer);
   return {
     open: (value: bigint) => void (whole[0] = value),
-    tag: () => halves[1]!,
+    tag: () => halves[TAG_HALF]!,
     /** 32 bits are kept; the rest is that of a moment near now. */
-    arrival: (nowTicks: number) => nowTicks + ((halves[0]! - nowTicks) | 0),
+    arrival: (nowTicks: number) => nowTicks + ((halves[TIME_HALF]! - nowTicks) | 0),
     pack(tag: number, arrivalTicks: number): bigint {
-      halves[0] = arrivalTicks;
-      halves[1] = tag;
+      halves[TIME_HALF] = arrivalTicks;
+      halves[TAG_HALF] = tag;
       return whole[0]!;
     },
   };

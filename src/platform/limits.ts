@@ -45,7 +45,7 @@ export const embeddedLimits = Object.freeze({
 });
 
 export const logLimits = Object.freeze({
-  bufferMinBytes: 4_096,
+  bufferMinBytes: 65_536,
   /** What may wait for a slow reader of our output; more is dropped. */
   bufferMaxBytes: 16 * 1024 * 1024,
   flushEveryMs: 250,
@@ -224,6 +224,8 @@ export const rateCellLimits = Object.freeze({
   windowSecondsMax: 4 * 3_600,
   sweepEverySeconds: 3_600,
   exchangeAttemptsMax: 16,
+  /** Callers whose place in the cells is remembered by a thread. */
+  placesMax: 4_096,
   /** Callers of one thread that found no cell. */
   localEntriesMax: 8_192,
 });
