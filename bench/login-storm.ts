@@ -1,4 +1,6 @@
 import { hashSync } from "@node-rs/argon2";
+import { fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { Pool } from "undici";
 import { startBenchServer, register } from "./support/server.ts";
 import { quantile } from "./support/statistics.ts";
@@ -13,8 +15,6 @@ export async function run(): Promise<Row[]> {
   const rawPerSecond = rawHashRate();
   const server = await startBenchServer({ env: { NODE_ENV: "test", PASSWORD_THREADS: "1" } });
   const pool = new Pool(server.url, { connections: 128, pipelining: 1 });
-  // The probes have connections of their own, so that they do not wait behind logins.
-  const probes = new Pool(server.url, { connections: 8, pipelining: 1 });
   try {
     const accounts: { email: string; password: string }[] = [];
     for (let i = 0; i < ACCOUNTS; i++) {
@@ -25,9 +25,9 @@ export async function run(): Promise<Row[]> {
       await register(server.url, account.email, account.password);
       accounts.push(account);
     }
-    const quiet = await probe(probes, server.accessToken, STORM_SECONDS);
+    const quiet = await probe(server.url, server.accessToken, STORM_SECONDS);
     const [stormy, outcome] = await Promise.all([
-      probe(probes, server.accessToken, STORM_SECONDS),
+      probe(server.url, server.accessToken, STORM_SECONDS),
       storm(pool, accounts, rawPerSecond * 10, STORM_SECONDS),
     ]);
     const ratio = quantile(stormy, 0.99) / quantile(quiet, 0.99);
@@ -58,7 +58,7 @@ export async function run(): Promise<Row[]> {
       },
     ];
   } finally {
-    await Promise.all([pool.close(), probes.close()]);
+    await pool.close();
     await server.stop();
   }
 }
@@ -75,28 +75,15 @@ function rawHashRate(): number {
   return (hashes * 1000) / (performance.now() - begun);
 }
 
-async function probe(pool: Pool, token: string, seconds: number): Promise<number[]> {
-  const latenciesMs: number[] = [];
-  const until = performance.now() + seconds * 1000;
-  const pending: Promise<void>[] = [];
-  while (performance.now() < until) {
-    pending.push(one());
-    await new Promise((resolve) => setTimeout(resolve, PROBE_EVERY_MS));
-  }
-  await Promise.all(pending);
-  return latenciesMs;
-
-  async function one(): Promise<void> {
-    const begun = performance.now();
-    const answer = await pool.request({
-      method: "GET",
-      path: "/auth/whoami",
-      headers: { authorization: `Bearer ${token}` },
-    });
-    await answer.body.dump();
-    if (answer.statusCode !== 200) throw new Error(`whoami: ${answer.statusCode}`);
-    latenciesMs.push(performance.now() - begun);
-  }
+function probe(url: string, token: string, seconds: number): Promise<number[]> {
+  const file = fileURLToPath(new URL("support/prober.ts", import.meta.url));
+  const child = fork(file, [url, token, String(seconds), String(PROBE_EVERY_MS)], {
+    execArgv: ["--import", "tsx"],
+  });
+  return new Promise((resolve, reject) => {
+    child.once("message", (latenciesMs) => resolve(latenciesMs as number[]));
+    child.once("exit", (code) => reject(new Error(`the prober stopped with ${code}`)));
+  });
 }
 
 async function storm(

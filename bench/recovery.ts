@@ -33,7 +33,7 @@ export async function run(): Promise<Row[]> {
       const writes = new Writes(server);
       const writing = writes.run();
       await pause(1000);
-      await killDatabase(folder);
+      await killDatabase(embedded.url);
       await pause(1000);
       embedded = await startEmbeddedPostgres(folder, { log: silentLog });
       await accepts(embedded.url);
@@ -126,8 +126,14 @@ class Writes {
 }
 
 /** SIGKILL to the postmaster and to every process that works in its data folder. */
-async function killDatabase(folder: string): Promise<void> {
-  const data = join(folder, "postgres");
+async function killDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  const { rows } = await client.query<{ folder: string }>(
+    "SELECT current_setting('data_directory') AS folder",
+  );
+  const data = rows[0]!.folder;
   const postmaster = Number((await readFile(join(data, "postmaster.pid"), "utf8")).split("\n")[0]);
   const pids =
     process.platform === "linux" ? workersIn(realpathSync(data)) : childrenOf(postmaster);

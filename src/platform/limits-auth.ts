@@ -101,6 +101,8 @@ export const accountLimits = Object.freeze({
 });
 
 export const passwordLimits = Object.freeze({
+  /** How long a thread takes main's word that the queue is full. */
+  believedFullMs: 100,
   maxCodePoints: 256,
   /** Longest text a body may carry: 256 code points of two units each. */
   maxCharacters: 512,

@@ -10,6 +10,11 @@ export interface PasswordVerdict {
  * an error.
  */
 export interface Passwords {
+  /**
+   * Throws `overloaded` while it is known that nothing more is taken. To be asked before anything
+   * is done for a login, so that a storm of them is refused for next to nothing.
+   */
+  assertRoom?(): void;
   /** A hash that says how it was made. */
   hash(password: string, signal?: AbortSignal): Promise<string>;
   /** Without a hash (nobody of that name) the same work is done, and the answer is no. */

@@ -66,6 +66,8 @@ export type Login = (request: LoginRequest) => Promise<Grant>;
 export function createLogin(options: LoginOptions): Login {
   const outcomes = createOutcomes(options.metrics);
   return async (request) => {
+    // Before the budget: a refusal for want of room must not cost an attempt.
+    options.passwords.assertRoom?.();
     const identifier = toIdentifier(request.identifier);
     const attempt = await options.throttle.login(identifier, request.caller.address);
     if (attempt === undefined) {

@@ -291,3 +291,27 @@ test("2 000 parallel guesses on a budget of ten evaluate exactly ten", async () 
   await Promise.all(Array.from({ length: 100 }, guess));
   assert.equal(calls.verify, 10);
 });
+
+test("a login without room for its hash is refused before it costs an attempt or a statement", async () => {
+  const watch = watched(db.database);
+  const full: Passwords = {
+    ...createInlinePasswords(),
+    assertRoom() {
+      throw platformErrors.failure("overloaded", { headers: { "retry-after": "1" } });
+    },
+  };
+  const fullApp = await startApp({
+    database: watch.database,
+    passwords: full,
+    keyRing: app.keyRing,
+    budgets: { loginIdentifier: { count: 1, seconds: 900 } },
+  });
+  const ana = await registerSomebody(app);
+  watch.statements.length = 0;
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const answer = await login(fullApp, { email: ana.email, password: GOOD_PASSWORD });
+    assert.equal(answer.status, 503);
+    assert.equal(answer.headers["retry-after"], "1");
+  }
+  assert.deepEqual(watch.statements, []);
+});
