@@ -33,6 +33,9 @@ export async function run(): Promise<Row[]> {
     const ratio = quantile(stormy, 0.99) / quantile(quiet, 0.99);
     const share = outcome.ok / STORM_SECONDS / rawPerSecond;
     const others = [...outcome.statuses].map(([status, n]) => `${status}: ${n}`).join(", ");
+    // A 500 is a fault, and the log has its reason.
+    const faults = server.logLines().filter((line) => line["level"] === "error");
+    for (const fault of faults.slice(0, 3)) console.log(JSON.stringify(fault));
     console.log(`raw hash rate ${rawPerSecond.toFixed(0)}/s; login answers ${others}`);
     return [
       {

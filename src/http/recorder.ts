@@ -112,7 +112,9 @@ function writeFailure(log: Logger, exchange: Exchange, failure: AppError | Rejec
     note: failure.note,
     error: failure instanceof Error ? (failure.cause ?? failure) : undefined,
   };
-  if (failure.status === 500) log.error(fields, "request failed");
+  // Thousands a second in a storm, which the metrics count: their stacks would feed it.
+  if (failure.code === "overloaded") log.debug(fields, "request refused");
+  else if (failure.status === 500) log.error(fields, "request failed");
   else if (failure.status > 500) log.warn(fields, "request refused");
   else log.debug(fields, "request refused");
 }
