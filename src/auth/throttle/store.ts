@@ -45,23 +45,27 @@ export async function takeBudgets(
   );
 }
 
-/** Gives one unit back to each budget: what it was taken for did not happen. */
+/**
+ * Gives one unit back to each budget: what it was taken for did not happen. A statement each: one
+ * that held a row while it waits for another could wait in a circle with `take_budgets`.
+ */
 export async function returnUnits(asker: Asker, budgets: readonly Budget[]): Promise<void> {
-  await asker.query(sql`
-    UPDATE auth.throttle_budgets AS b
-       SET arrival = b.arrival - given.unit_us * interval '1 microsecond'
-      FROM unnest(${budgets.map(({ key }) => key)}::text[],
-                  ${budgets.map(unitMicroseconds)}::bigint[]) AS given (key, unit_us)
-     WHERE b.key = given.key`);
+  await Promise.all(
+    budgets.map((budget) =>
+      asker.query(sql`
+        UPDATE auth.throttle_budgets
+           SET arrival = arrival - ${unitMicroseconds(budget)} * interval '1 microsecond'
+         WHERE key = ${budget.key}`),
+    ),
+  );
 }
 
-/** Makes one budget whole again and gives one unit back to another, in one statement. */
+/** Makes one budget whole again and gives one unit back to another; a statement each, as above. */
 export async function refillAndReturn(asker: Asker, full: string, partly: Budget): Promise<void> {
-  await asker.query(sql`
-    WITH refilled AS (DELETE FROM auth.throttle_budgets WHERE key = ${full})
-    UPDATE auth.throttle_budgets
-       SET arrival = arrival - ${unitMicroseconds(partly)} * interval '1 microsecond'
-     WHERE key = ${partly.key}`);
+  await Promise.all([
+    asker.query(sql`DELETE FROM auth.throttle_budgets WHERE key = ${full}`),
+    returnUnits(asker, [partly]),
+  ]);
 }
 
 /** Removes a batch of budgets that are whole again; returns how many went. */

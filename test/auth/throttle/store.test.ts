@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import pg from "pg";
 import {
   refillAndReturn,
   removeIdleBudgets,
@@ -88,3 +89,44 @@ test("budgets that are whole again are removed, others stay", async () => {
     { key: "busy" },
   ]);
 });
+
+test("whoever gives units back holds no row while waiting for another", async () => {
+  const network = budget("circle:network");
+  const person = budget("circle:person");
+  const giveBack = [
+    () => returnUnits(db.database, [network, person]),
+    () => refillAndReturn(db.database, person.key, network),
+  ];
+  for (const give of giveBack) {
+    for (const [held, wanted] of [
+      [network, person],
+      [person, network],
+    ] as const) {
+      await takeBudgets(db.database, [network, person]);
+      const other = new pg.Client({ connectionString: db.url });
+      await other.connect();
+      const lock = (key: string) =>
+        other.query("SELECT FROM auth.throttle_budgets WHERE key = $1 FOR UPDATE", [key]);
+      await other.query("BEGIN");
+      await lock(held.key);
+      const giving = give();
+      // It waits for the row that is held. If it held the other one by now, the next statement
+      // would close the circle, and PostgreSQL would end one of the two.
+      await untilSomebodyWaits();
+      await lock(wanted.key);
+      await other.query("COMMIT");
+      await giving;
+      await other.end();
+    }
+  }
+});
+
+async function untilSomebodyWaits(): Promise<void> {
+  for (;;) {
+    const { rows } = await db.database.query<{ waiting: number }>(sql`
+      SELECT count(*)::int AS waiting FROM pg_stat_activity
+       WHERE datname = current_database() AND wait_event_type = 'Lock'`);
+    if (rows[0]!.waiting > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
