@@ -14,6 +14,7 @@ import { createAuthRoutes } from "./auth/routes.ts";
 import { verifyBody } from "./auth/routes-schemas.ts";
 import { introspect } from "./auth/session/introspect.ts";
 import { createLoadSession } from "./auth/session/store.ts";
+import { createPolicyOf } from "./auth/tenants/policies.ts";
 import type { VerifySignature } from "./auth/verify-pool.ts";
 import { createIam } from "./contexts/iam/index.ts";
 import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
@@ -67,11 +68,13 @@ export interface App {
  */
 export function createApp(ports: AppPorts): App {
   const { config, log, clock, metrics, database, keyRing } = ports;
+  const documents = createDocumentCache(ports);
+  const policyOf = createPolicyOf({ database, documents, config });
   const iam = createIam({
     database,
     invalidate: ports.invalidate,
     ownIssuer: config.publicUrl,
-    documents: createDocumentCache(ports),
+    documents,
   });
   const authenticate = createAuthenticate({
     ...ports,
@@ -84,6 +87,7 @@ export function createApp(ports: AppPorts): App {
     ...createAuthRoutes({
       ...ports,
       authenticate,
+      policyOf,
       provisionUser: iam.provisionUser,
     }),
     ...createDiscoveryRoutes({ config, keyRing }),

@@ -33,7 +33,9 @@ export type InvalidationKey =
   | { readonly kind: "token"; readonly id: string }
   | { readonly kind: "tenant"; readonly id: string }
   | { readonly kind: "issuer"; readonly issuer: string }
-  | { readonly kind: "roles" };
+  | { readonly kind: "roles" }
+  /** Policies of tenants. */
+  | { readonly kind: "policies" };
 
 /** Filled when the outcome of COMMIT is known; stays undefined when it never is. */
 export interface InvalidationReceipt {

@@ -15,6 +15,7 @@ import { createTokenRoutes } from "./routes-tokens.ts";
 import { createLogin } from "./session/login.ts";
 import { createEndOwnSessions } from "./session/logout.ts";
 import { createRefresh } from "./session/refresh.ts";
+import type { PolicyOf } from "./tenants/policies.ts";
 import { createThrottle, type ThrottleSizes } from "./throttle/throttle.ts";
 
 export interface AuthRoutesOptions {
@@ -24,6 +25,7 @@ export interface AuthRoutesOptions {
   readonly invalidate: Invalidate;
   readonly waitForCluster: WaitForCluster;
   readonly authenticate: Authenticate;
+  readonly policyOf: PolicyOf;
   readonly provisionUser: ProvisionUser;
   readonly config: Config;
   readonly clock: Clock;

@@ -1,3 +1,4 @@
+import { removeExpiredOneTimeTokens } from "../auth/one-time/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredSessions } from "../auth/session/store.ts";
 import { removeIdleBudgets } from "../auth/throttle/store.ts";
@@ -9,4 +10,9 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze([
   { name: "trim the invalidation log", everyMs: jobLimits.trimLogMs, run: trimInvalidations },
   { name: "remove expired sessions", everyMs: jobLimits.expiredMs, run: removeExpiredSessions },
   { name: "remove idle budgets", everyMs: jobLimits.expiredMs, run: removeIdleBudgets },
+  {
+    name: "remove expired one-time tokens",
+    everyMs: jobLimits.expiredMs,
+    run: removeExpiredOneTimeTokens,
+  },
 ]);

@@ -180,3 +180,10 @@ export const keyWatchLimits = Object.freeze({
   /** How often a process looks whether another one changed the keys. */
   pollMs: 2_000,
 });
+
+export const oneTimeLimits = Object.freeze({
+  tokenBytes: 32,
+  /** Past their end they are kept this long. */
+  keptSeconds: 86_400,
+  cleanBatchMax: 1_000,
+});

@@ -1,5 +1,6 @@
 import { createAuthenticate } from "../../src/auth/authenticate.ts";
 import { createAuthCache } from "../../src/auth/cache/auth-cache.ts";
+import { createDocumentCache } from "../../src/auth/cache/document-cache.ts";
 import { createGenerations } from "../../src/auth/cache/generations.ts";
 import { createLease } from "../../src/auth/cache/lease.ts";
 import { createLocalIssuer } from "../../src/auth/issuers/local.ts";
@@ -12,6 +13,7 @@ import { createInvalidate } from "../../src/auth/revocation/invalidation-log.ts"
 import { createIsTokenRevoked } from "../../src/auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "../../src/auth/routes.ts";
 import { createLoadSession } from "../../src/auth/session/store.ts";
+import { createPolicyOf } from "../../src/auth/tenants/policies.ts";
 import type { ThrottleSizes } from "../../src/auth/throttle/throttle.ts";
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline } from "../../src/auth/verify-pool.ts";
@@ -91,6 +93,8 @@ export async function startApp(options: AppOptions) {
     log,
     ownIssuer: config.publicUrl,
   });
+  const documents = createDocumentCache({ generations, lease, clock, metrics });
+  const policyOf = createPolicyOf({ database, documents, config });
   const waits: (number | undefined)[] = [];
   const passwords = options.passwords ?? createInlinePasswords(config.passwordHash);
   const routes = createAuthRoutes({
@@ -100,6 +104,7 @@ export async function startApp(options: AppOptions) {
     invalidate,
     waitForCluster: async (number) => void waits.push(number),
     authenticate,
+    policyOf,
     provisionUser: iam.provisionUser,
     config,
     clock,

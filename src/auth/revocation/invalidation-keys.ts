@@ -26,6 +26,7 @@ function readKey(value: unknown): InvalidationKey | undefined {
   switch (kind) {
     case "global":
     case "roles":
+    case "policies":
       return { kind };
     case "session":
     case "token":

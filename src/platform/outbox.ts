@@ -1,0 +1,25 @@
+import { newId } from "./ids.ts";
+import type { Database, Transaction } from "./postgres.ts";
+import { sql } from "./sql.ts";
+
+/** An effect outside the database that is to follow a transaction. */
+export interface OutboxEntry {
+  /** Which deliverer carries it out. */
+  readonly kind: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  /** What must not be readable in the table, sealed. */
+  readonly sealed?: Buffer | undefined;
+}
+
+/**
+ * Writes an effect down in the transaction of its cause: it happens if and only if the
+ * transaction commits, at least once, and also when the process ends in between.
+ */
+export async function enqueue(
+  asker: Transaction | Pick<Database, "query">,
+  { kind, payload, sealed }: OutboxEntry,
+): Promise<void> {
+  await asker.query(sql`
+    INSERT INTO platform.outbox (id, kind, payload, sealed)
+    VALUES (${newId()}, ${kind}, ${JSON.stringify(payload)}::jsonb, ${sealed ?? null})`);
+}
