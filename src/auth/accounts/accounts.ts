@@ -44,6 +44,8 @@ export interface CreateOptions {
   readonly actor?: string | undefined;
   readonly requestId?: string | undefined;
   readonly network?: string | undefined;
+  readonly country?: string | undefined;
+  readonly device?: string | undefined;
   /** More of the same transaction, after the account and its user are there. */
   readonly within?: ((tx: Transaction, account: Account) => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -108,6 +110,8 @@ async function create(
         tenantId,
         requestId: settings.requestId,
         network: settings.network,
+        country: settings.country,
+        device: settings.device,
       });
       await settings.within?.(tx, account);
       return account;

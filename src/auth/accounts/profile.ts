@@ -1,9 +1,9 @@
 import type { Config } from "../../platform/config.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import type { Invalidate } from "../index.ts";
-import { placeOf } from "../session/login.ts";
 import type { Caller } from "../session/open.ts";
 import { readIdentifiers, toAccountExists } from "./accounts.ts";
 import { findAccountById, updateProfile, type Account } from "./store.ts";

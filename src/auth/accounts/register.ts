@@ -1,9 +1,9 @@
 import type { Config } from "../../platform/config.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { Metrics } from "../../platform/metrics.ts";
+import { placeOf } from "../audit/place.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { Grant } from "../session/login.ts";
-import { placeOf } from "../session/login.ts";
 import {
   openSession,
   type Caller,

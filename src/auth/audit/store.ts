@@ -27,6 +27,10 @@ export interface AuditEvent {
   readonly reason?: string | undefined;
   readonly requestId?: string | undefined;
   readonly network?: string | undefined;
+  /** ISO 3166 alpha-2. */
+  readonly country?: string | undefined;
+  /** The words by which a person recognises it. */
+  readonly device?: string | undefined;
 }
 
 /** Writes in the transaction of the event when there is one. The table takes no other change. */
@@ -36,8 +40,9 @@ export async function recordEvent(
 ): Promise<void> {
   await asker.query(sql`
     INSERT INTO auth.audit_log
-      (action, actor, subject, tenant_id, session_id, reason, request_id, network)
+      (action, actor, subject, tenant_id, session_id, reason, request_id, network, country, device)
     VALUES (${event.action}, ${event.actor ?? null}, ${event.subject ?? null},
             ${event.tenantId ?? null}, ${event.sessionId ?? null}, ${event.reason ?? null},
-            ${event.requestId ?? null}, ${event.network ?? null})`);
+            ${event.requestId ?? null}, ${event.network ?? null}, ${event.country ?? null},
+            ${event.device ?? null})`);
 }

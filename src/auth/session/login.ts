@@ -10,11 +10,11 @@ import {
   type Account,
   type Credential,
 } from "../accounts/store.ts";
+import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import type { Invalidate } from "../index.ts";
 import type { Passwords } from "../password/password-port.ts";
-import { coarseNetworkOf } from "../throttle/network.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { DeviceInfo } from "./device.ts";
 import {
@@ -120,9 +120,9 @@ async function admit(
   request: LoginRequest,
 ): Promise<{ account: Account; opened: OpenedSession } | undefined> {
   const { config, database } = options;
-  if (!active) throw await refuse(options, id, request, "disabled");
+  if (!active) throw await refuse(options, { id, tenantId }, request, "disabled");
   if (config.emailVerification === "required" && !emailVerified) {
-    throw await refuse(options, id, request, "unverified");
+    throw await refuse(options, { id, tenantId }, request, "unverified");
   }
   const replacement = rehash ? await rehashed(options, request) : undefined;
   const event = { actor: id, subject: id, tenantId, ...placeOf(request.caller) };
@@ -163,14 +163,15 @@ async function rehashed(
 /** Only who proved the password is told. */
 async function refuse(
   options: LoginOptions,
-  accountId: string,
+  account: Pick<Account, "id" | "tenantId">,
   request: LoginRequest,
   reason: "disabled" | "unverified",
 ) {
   const { caller } = request;
   await recordEvent(options.database, {
     action: "login.failure",
-    subject: accountId,
+    subject: account.id,
+    tenantId: account.tenantId,
     reason,
     ...placeOf(caller),
   });
@@ -187,13 +188,14 @@ function recordFailure(
   { caller }: LoginRequest,
   reason: string,
 ): Promise<void> {
-  const subject = credential?.account.id;
-  return recordEvent(database, { action: "login.failure", subject, reason, ...placeOf(caller) });
-}
-
-/** Where something was asked from, as the audit log keeps it. */
-export function placeOf(caller: Caller): { requestId: string; network: string | undefined } {
-  return { requestId: caller.requestId, network: coarseNetworkOf(caller.address) };
+  const { id: subject, tenantId } = credential?.account ?? {};
+  return recordEvent(database, {
+    action: "login.failure",
+    subject,
+    tenantId,
+    reason,
+    ...placeOf(caller),
+  });
 }
 
 function createOutcomes(metrics: Metrics) {

@@ -1,9 +1,9 @@
 import type { Counter, Metrics } from "../../platform/metrics.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { placeOf } from "../audit/place.ts";
 import { recordEvent, type AuditAction } from "../audit/store.ts";
 import type { Invalidate, InvalidationKey, InvalidationReceipt } from "../index.ts";
 import type { Throttle } from "../throttle/throttle.ts";
-import { placeOf } from "./login.ts";
 import type { Caller } from "./open.ts";
 import { endSessions } from "./store.ts";
 

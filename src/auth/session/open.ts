@@ -26,6 +26,10 @@ export interface Caller {
   readonly address: string;
   readonly userAgent: string;
   readonly requestId: string;
+  /** ISO 3166 alpha-2 of the address, when it was looked up. */
+  readonly country?: string | undefined;
+  /** What the device calls itself, when it said so. */
+  readonly device?: string | undefined;
 }
 
 export interface SessionRequest {

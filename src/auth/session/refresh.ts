@@ -3,12 +3,13 @@ import { platformErrors } from "../../platform/errors.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { findAccountById } from "../accounts/store.ts";
+import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import type { Invalidate } from "../index.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { deviceDigestOf, type DeviceInfo } from "./device.ts";
-import { placeOf, type Grant } from "./login.ts";
+import type { Grant } from "./login.ts";
 import type { Caller } from "./open.ts";
 import { isAuthentic, parseRefreshToken, type ParsedRefreshToken } from "./refresh-token.ts";
 import {

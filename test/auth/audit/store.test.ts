@@ -11,7 +11,7 @@ before(async () => {
 });
 after(() => db.drop());
 
-test("an event keeps actor, subject, reason, request and network", async () => {
+test("an event keeps actor, subject, reason, request, network, country and device", async () => {
   const [subject, sessionId] = [randomUUID(), randomUUID()];
   await recordEvent(db.database, {
     action: "session.end",
@@ -21,6 +21,8 @@ test("an event keeps actor, subject, reason, request and network", async () => {
     reason: "lost phone",
     requestId: "r-1",
     network: "192.0.2.0/24",
+    country: "BR",
+    device: "Firefox on Linux",
   });
   const [row] = await db.database.read<Record<string, unknown>>(sql`
     SELECT * FROM auth.audit_log WHERE subject = ${subject}`);
@@ -35,6 +37,8 @@ test("an event keeps actor, subject, reason, request and network", async () => {
     reason: "lost phone",
     request_id: "r-1",
     network: "192.0.2.0/24",
+    country: "BR",
+    device: "Firefox on Linux",
   });
 });
 
