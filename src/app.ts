@@ -8,6 +8,7 @@ import { createDiscoveryRoutes } from "./auth/discovery-routes.ts";
 import type { Authenticate, Invalidate, WaitForCluster } from "./auth/index.ts";
 import type { IssuerRegistry } from "./auth/issuers/registry.ts";
 import type { KeyRing } from "./auth/keys/key-ring.ts";
+import { createCountryOf } from "./auth/network/country.ts";
 import type { Passwords } from "./auth/password/password-port.ts";
 import { createIsTokenRevoked } from "./auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "./auth/routes.ts";
@@ -88,6 +89,7 @@ export function createApp(ports: AppPorts): App {
       ...ports,
       authenticate,
       policyOf,
+      countryOf: createCountryOf({ config, log }),
       provisionUser: iam.provisionUser,
     }),
     ...createDiscoveryRoutes({ config, keyRing }),

@@ -7,6 +7,7 @@ import { createAccounts } from "./accounts/accounts.ts";
 import { createRegister } from "./accounts/register.ts";
 import type { Authenticate, Invalidate, ProvisionUser, WaitForCluster } from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
+import type { CountryOf } from "./network/country.ts";
 import type { Passwords } from "./password/password-port.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
@@ -26,6 +27,7 @@ export interface AuthRoutesOptions {
   readonly waitForCluster: WaitForCluster;
   readonly authenticate: Authenticate;
   readonly policyOf: PolicyOf;
+  readonly countryOf: CountryOf;
   readonly provisionUser: ProvisionUser;
   readonly config: Config;
   readonly clock: Clock;

@@ -1,9 +1,11 @@
 import { createKeyRing } from "../auth/keys/key-ring.ts";
 import { ensureKeys } from "../auth/keys/store.ts";
+import { createCountryOf } from "../auth/network/country.ts";
 import { makeRoom, openSession } from "../auth/session/open.ts";
 import { issueTokens, type TokenPair } from "../auth/session/tokens.ts";
 import { recordLogin, type Account } from "../auth/accounts/store.ts";
 import { recordEvent } from "../auth/audit/store.ts";
+import { createFreshPolicyOf } from "../auth/tenants/policies.ts";
 import { systemClock } from "../platform/clock.ts";
 import { CommandFailure, defineCommand, EXIT } from "./command.ts";
 import { findAccount, withDirectory, type Directory } from "./directory.ts";
@@ -41,13 +43,15 @@ async function openTokens(
 ): Promise<TokenPair> {
   const keyRing = createKeyRing(await ensureKeys(database, config, log));
   const clock = systemClock;
+  const policyOf = createFreshPolicyOf({ database, config });
+  const countryOf = createCountryOf({ config, log });
   const opened = await database.withTransaction(async (tx) => {
     // Locks the account: logins of one account take turns.
     if ((await recordLogin(tx, account.id)) === undefined) {
       throw new CommandFailure("the account is disabled");
     }
-    await makeRoom(tx, { config, invalidate }, account.id);
-    const made = await openSession(tx, { keyRing, config, clock }, account, {
+    await makeRoom(tx, { policyOf, invalidate }, account);
+    const made = await openSession(tx, { keyRing, policyOf, countryOf, clock }, account, {
       caller: { address: "127.0.0.1", userAgent: "brigade token", requestId: "cli" },
       device: undefined,
       rememberMe: false,

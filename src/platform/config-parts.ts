@@ -163,7 +163,14 @@ export function readHttp(reader: EnvironmentReader) {
     accessLog: reader.flag("ACCESS_LOG"),
     accessLogPerSecond: reader.integer("ACCESS_LOG_PER_SECOND", { min: 0, max: 1_000_000 }),
     logLevel: reader.choice("LOG_LEVEL", LOG_LEVELS),
+    countryDatabase: readCountryDatabase(reader),
   };
+}
+
+function readCountryDatabase(reader: EnvironmentReader): string | undefined {
+  const value = reader.text("COUNTRY_DATABASE");
+  if (value === "off") return undefined;
+  return value === "built-in" ? value : resolve(value);
 }
 
 function readRate(reader: EnvironmentReader): { count: number; seconds: number } {

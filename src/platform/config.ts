@@ -61,6 +61,8 @@ export interface Config {
   readonly accessLog: boolean;
   readonly accessLogPerSecond: number;
   readonly logLevel: string;
+  /** `built-in` or a path; undefined: no address has a country. */
+  readonly countryDatabase: string | undefined;
 }
 
 export interface KeyEncryptionKey {

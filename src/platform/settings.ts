@@ -87,6 +87,11 @@ const ROWS: readonly Row[] = [
   ["ACCESS_LOG", "on", "One line for each request"],
   ["ACCESS_LOG_PER_SECOND", "400", "Above this rate good answers are sampled; failures never"],
   ["LOG_LEVEL", "info", "`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`"],
+  [
+    "COUNTRY_DATABASE",
+    "built-in",
+    "Where the country of an address is looked up: `built-in`, `off`, or the path of an `.mmdb` file",
+  ],
   ["BRIGADE_SMOKE_EMAIL", "", "Whom `brigade smoke` logs in as"],
   ["BRIGADE_SMOKE_PASSWORD", "", "The password to it; the server itself never reads the two"],
 ];

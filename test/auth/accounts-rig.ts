@@ -7,6 +7,7 @@ import { createLocalIssuer } from "../../src/auth/issuers/local.ts";
 import { createIssuerRegistry } from "../../src/auth/issuers/registry.ts";
 import { createKeyRing, type KeyRing } from "../../src/auth/keys/key-ring.ts";
 import { ensureKeys } from "../../src/auth/keys/store.ts";
+import { createCountryOf } from "../../src/auth/network/country.ts";
 import type { Passwords } from "../../src/auth/password/password-port.ts";
 import { createInlinePasswords } from "../../src/auth/password/run-tasks.ts";
 import { createInvalidate } from "../../src/auth/revocation/invalidation-log.ts";
@@ -105,6 +106,7 @@ export async function startApp(options: AppOptions) {
     waitForCluster: async (number) => void waits.push(number),
     authenticate,
     policyOf,
+    countryOf: createCountryOf({ config, log }),
     provisionUser: iam.provisionUser,
     config,
     clock,

@@ -4,6 +4,7 @@ import { createKeyRing, type KeyRing } from "../../src/auth/keys/key-ring.ts";
 import { ensureKeys } from "../../src/auth/keys/store.ts";
 import { openSession } from "../../src/auth/session/open.ts";
 import { issueTokens, type TokenPair } from "../../src/auth/session/tokens.ts";
+import { createFreshPolicyOf } from "../../src/auth/tenants/policies.ts";
 import { createProvisionUser, createIssuerNames } from "../../src/contexts/iam/store.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { readConfig } from "../../src/platform/config.ts";
@@ -71,7 +72,9 @@ export async function openCallers({ database }: TestDatabase) {
   }
 
   async function openTokens(caller: Caller): Promise<TokenPair & { sessionId: string }> {
-    const options = { keyRing, config, clock: systemClock };
+    const policyOf = createFreshPolicyOf({ database, config });
+    const countryOf = async () => undefined;
+    const options = { keyRing, config, policyOf, countryOf, clock: systemClock };
     const opened = await database.withTransaction((tx) =>
       openSession(tx, options, caller, {
         caller: { address: "127.0.0.1", userAgent: "test", requestId: "test" },

@@ -4,21 +4,15 @@ import type { Metrics } from "../../platform/metrics.ts";
 import { placeOf } from "../audit/place.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { Grant } from "../session/login.ts";
-import {
-  openSession,
-  type Caller,
-  type OpenedSession,
-  type OpenOptions,
-  type SessionSettings,
-} from "../session/open.ts";
+import { openSession, type Caller, type OpenedSession, type OpenOptions } from "../session/open.ts";
 import { issueTokens, type TokenOptions } from "../session/tokens.ts";
 import type { AccountRequest, Accounts } from "./accounts.ts";
 
-export interface RegisterOptions extends TokenOptions {
+export interface RegisterOptions extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf"> {
   readonly accounts: Pick<Accounts, "create">;
   readonly throttle: Throttle;
   readonly keyRing: OpenOptions["keyRing"] & TokenOptions["keyRing"];
-  readonly config: TokenOptions["config"] & SessionSettings & Pick<Config, "emailVerification">;
+  readonly config: TokenOptions["config"] & Pick<Config, "emailVerification">;
   readonly metrics: Metrics;
 }
 

@@ -23,18 +23,17 @@ import {
   type Caller,
   type OpenedSession,
   type OpenOptions,
-  type SessionSettings,
 } from "./open.ts";
 import type { Session } from "./store.ts";
 import { issueTokens, type TokenOptions, type TokenPair } from "./tokens.ts";
 
-export interface LoginOptions extends TokenOptions {
+export interface LoginOptions extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf"> {
   readonly database: Database;
   readonly passwords: Passwords;
   readonly throttle: Throttle;
   readonly invalidate: Invalidate;
   readonly keyRing: OpenOptions["keyRing"] & TokenOptions["keyRing"];
-  readonly config: TokenOptions["config"] & SessionSettings & Pick<Config, "emailVerification">;
+  readonly config: TokenOptions["config"] & Pick<Config, "emailVerification">;
   readonly metrics: Metrics;
 }
 
@@ -131,7 +130,7 @@ async function admit(
       const account = await recordLogin(tx, id);
       if (account === undefined) return undefined;
       if (!(await holdCredential(tx, id, passwordHash, replacement))) return undefined;
-      for (const sessionId of await makeRoom(tx, options, id)) {
+      for (const sessionId of await makeRoom(tx, options, account)) {
         await recordEvent(tx, { ...event, action: "session.evict", sessionId, reason: "limit" });
       }
       const { device, rememberMe, caller } = request;

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../../platform/clock.ts";
-import type { Config } from "../../platform/config.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { sessionLimits as limits } from "../../platform/limits.ts";
@@ -8,18 +7,11 @@ import type { Transaction } from "../../platform/postgres.ts";
 import type { Account } from "../accounts/store.ts";
 import type { Invalidate } from "../index.ts";
 import type { KeyRing, RefreshKey } from "../keys/key-ring.ts";
+import type { CountryOf } from "../network/country.ts";
 import { coarseNetworkOf } from "../throttle/network.ts";
+import type { PolicyOf } from "../tenants/policies.ts";
 import { describeDevice, deviceDigestOf, type DeviceInfo } from "./device.ts";
 import { endSessions, insertSession, listSessions, type Session } from "./store.ts";
-
-export type SessionSettings = Pick<
-  Config,
-  | "refreshTokenSeconds"
-  | "rememberMeSeconds"
-  | "sessionAbsoluteSeconds"
-  | "sessionsPerAccount"
-  | "sessionLimit"
->;
 
 /** Where a request comes from. */
 export interface Caller {
@@ -49,19 +41,21 @@ export interface OpenedSession {
 
 export interface OpenOptions {
   readonly keyRing: Pick<KeyRing, "refreshKey">;
-  readonly config: SessionSettings;
+  readonly policyOf: PolicyOf;
   readonly clock: Clock;
+  readonly countryOf: CountryOf;
 }
 
-/** Opens a session of an account, in the caller's transaction. */
+/** Opens a session of an account by the policy of its tenant, in the caller's transaction. */
 export async function openSession(
   tx: Transaction,
-  { keyRing, config, clock }: OpenOptions,
+  { keyRing, policyOf, clock, countryOf }: OpenOptions,
   account: Pick<Account, "id" | "tenantId">,
   { caller, device, rememberMe, amr }: SessionRequest,
 ): Promise<OpenedSession> {
   const refreshKey = keyRing.refreshKey();
   const refreshSecret = randomBytes(limits.refreshSecretBytes);
+  const policy = (await policyOf(account.tenantId)).sessions;
   const factor = rememberMe ? limits.rememberMeAbsoluteFactor : 1;
   const session = await insertSession(tx, {
     id: newId(clock),
@@ -72,9 +66,10 @@ export async function openSession(
     deviceDigest: deviceDigestOf(device),
     device: describeDevice(device, caller.userAgent),
     network: coarseNetworkOf(caller.address),
+    country: await countryOf(caller.address),
     amr,
-    idleSeconds: rememberMe ? config.rememberMeSeconds : config.refreshTokenSeconds,
-    absoluteSeconds: config.sessionAbsoluteSeconds * factor,
+    idleSeconds: rememberMe ? policy.rememberMeSeconds : policy.idleSeconds,
+    absoluteSeconds: policy.absoluteSeconds * factor,
   });
   return { session, refreshSecret, refreshKey };
 }
@@ -86,13 +81,14 @@ export async function openSession(
  */
 export async function makeRoom(
   tx: Transaction,
-  { config, invalidate }: { readonly config: SessionSettings; readonly invalidate: Invalidate },
-  accountId: string,
+  { policyOf, invalidate }: Pick<OpenOptions, "policyOf"> & { readonly invalidate: Invalidate },
+  { id: accountId, tenantId }: Pick<Account, "id" | "tenantId">,
 ): Promise<string[]> {
+  const policy = (await policyOf(tenantId)).sessions;
   const live = await listSessions(tx, accountId);
-  const surplus = live.slice(config.sessionsPerAccount - 1);
+  const surplus = live.slice(policy.perAccount - 1);
   if (surplus.length === 0) return [];
-  if (config.sessionLimit === "refuse") {
+  if (policy.atLimit === "refuse") {
     throw platformErrors.failure("conflict", {
       detail: "The account has as many sessions as it may have; end one of them first",
     });

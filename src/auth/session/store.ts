@@ -33,6 +33,7 @@ export interface NewSession {
   readonly deviceDigest: Buffer | undefined;
   readonly device: string | undefined;
   readonly network: string | undefined;
+  readonly country: string | undefined;
   readonly amr: readonly string[];
   readonly idleSeconds: number;
   readonly absoluteSeconds: number;
@@ -125,11 +126,12 @@ export async function insertSession(tx: Transaction, session: NewSession): Promi
   const absolute = sql`now() + make_interval(secs => ${session.absoluteSeconds})`;
   const { rows } = await tx.query<SessionRow>(sql`
     INSERT INTO auth.sessions AS s
-      (id, account_id, tenant_id, refresh_kid, refresh_secret, device_digest, device, network, amr,
-       idle_seconds, absolute_expires_at, expires_at)
+      (id, account_id, tenant_id, refresh_kid, refresh_secret, device_digest, device, network, country,
+       amr, idle_seconds, absolute_expires_at, expires_at)
     VALUES (${session.id}, ${session.accountId}, ${session.tenantId}, ${session.refreshKid},
             ${session.refreshSecret}, ${session.deviceDigest ?? null}, ${session.device ?? null},
-            ${session.network ?? null}, ${[...session.amr]}, ${session.idleSeconds}, ${absolute},
+            ${session.network ?? null}, ${session.country ?? null}, ${[...session.amr]},
+            ${session.idleSeconds}, ${absolute},
             least(${absolute}, now() + make_interval(secs => ${session.idleSeconds})))
     RETURNING ${columns}`);
   return toSession(rows[0]!);

@@ -12,19 +12,27 @@ export interface PoliciesOptions {
   readonly config: PolicySettings;
 }
 
+type Source = Pick<PoliciesOptions, "database" | "config">;
+
+/** For a program that asks once: reads the policy each time. */
+export function createFreshPolicyOf({ database, config }: Source): PolicyOf {
+  const defaults = mergePolicy(defaultPolicy(config), {});
+  return async (tenantId) => {
+    const stored = await findStoredPolicy(database, tenantId);
+    return stored === undefined ? defaults : mergePolicy(defaults, stored);
+  };
+}
+
 /**
  * Policies of all tenants, kept per thread. Whoever changes one invalidates `{ kind: "policies" }`
  * in the same transaction. A tenant that does not exist has the defaults.
  */
 export function createPolicyOf({ database, documents, config }: PoliciesOptions): PolicyOf {
-  const defaults = mergePolicy(defaultPolicy(config), {});
+  const fresh = createFreshPolicyOf({ database, config });
   const policies = documents.open<TenantPolicy>({
     name: "tenant_policies",
     dependsOn: [{ kind: "policies" }],
-    async load(tenantId) {
-      const stored = await findStoredPolicy(database, tenantId);
-      return stored === undefined ? defaults : mergePolicy(defaults, stored);
-    },
+    load: async (tenantId) => fresh(tenantId),
   });
   return (tenantId) => policies.get(tenantId);
 }
