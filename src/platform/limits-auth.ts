@@ -151,21 +151,6 @@ export const sessionLimits = Object.freeze({
   listMaxCount: 1_000,
 });
 
-/** Attempts: `count` at once, all given back in `seconds`. */
-export const throttleLimits = Object.freeze({
-  /**
-   * Wrong passwords for one identifier, from wherever: 30 at once, then one a minute. Attempts on
-   * their way count until their outcome is known, so this also bounds parallel right ones.
-   */
-  loginIdentifier: Object.freeze({ count: 30, seconds: 1_800 }),
-  /** Wrong passwords from one network, for whomever: 300 at once, then ten a minute. */
-  loginNetwork: Object.freeze({ count: 300, seconds: 1_800 }),
-  registerNetwork: Object.freeze({ count: 100, seconds: 3_600 }),
-  /** Revocations by an account itself: each wakes every process. */
-  revokeAccount: Object.freeze({ count: 60, seconds: 60 }),
-  cleanBatchMax: 1_000,
-});
-
 export const verificationLimits = Object.freeze({
   requiredPermissionsMaxCount: 64,
 });

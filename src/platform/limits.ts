@@ -3,6 +3,7 @@
  * word of the name.
  */
 export * from "./limits-auth.ts";
+export * from "./limits-throttle.ts";
 
 export const databaseLimits = Object.freeze({
   statementTimeoutMs: 5_000,

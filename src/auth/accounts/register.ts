@@ -34,7 +34,7 @@ export function createRegister(options: RegisterOptions): Register {
   const made = metrics.counter("brigade_auth_registrations_total", "Accounts made by registration");
   const isOpenAtOnce = config.emailVerification !== "required";
   return async ({ caller, signal, ...request }) => {
-    await throttle.register(caller.address);
+    await throttle.take("registerNetwork", caller.address);
     let opened: OpenedSession | undefined;
     try {
       const account = await accounts.create(request, {

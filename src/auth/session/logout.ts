@@ -41,7 +41,7 @@ export function createEndOwnSessions(options: EndOptions): EndOwnSessions {
   );
   return async (request) => {
     const { accountId, tenantId, sessionId, action, caller } = request;
-    await options.throttle.revoke(accountId);
+    await options.throttle.take("revokeAccount", accountId);
     const outcome = await options.database.withTransaction(
       async (tx): Promise<EndedSessions> => {
         const ids = await endSessions(tx, { accountId, sessionId }, action);

@@ -60,12 +60,14 @@ export async function returnUnits(asker: Asker, budgets: readonly Budget[]): Pro
   );
 }
 
+/** Makes one budget whole again. */
+export async function refillBudget(asker: Asker, key: string): Promise<void> {
+  await asker.query(sql`DELETE FROM auth.throttle_budgets WHERE key = ${key}`);
+}
+
 /** Makes one budget whole again and gives one unit back to another; a statement each, as above. */
 export async function refillAndReturn(asker: Asker, full: string, partly: Budget): Promise<void> {
-  await Promise.all([
-    asker.query(sql`DELETE FROM auth.throttle_budgets WHERE key = ${full}`),
-    returnUnits(asker, [partly]),
-  ]);
+  await Promise.all([refillBudget(asker, full), returnUnits(asker, [partly])]);
 }
 
 /** Removes a batch of budgets that are whole again; returns how many went. */

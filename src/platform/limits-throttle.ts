@@ -1,0 +1,47 @@
+/** The limits of attempts; imported through `limits.ts`. */
+
+/** `count` at once, all given back in `seconds`. */
+const budget = (count: number, seconds: number) => Object.freeze({ count, seconds });
+
+/**
+ * Budgets of attempts. The last word of a name says for whom it is counted: a network (one IPv4
+ * address or one IPv6 /64), an identifier as typed, an account, a client.
+ */
+export const budgetSizes = Object.freeze({
+  /**
+   * Wrong passwords for one identifier, from wherever: 30 at once, then one a minute. Attempts on
+   * their way count until their outcome is known, so this also bounds parallel right ones.
+   */
+  loginIdentifier: budget(30, 1_800),
+  /** Wrong passwords from one network, for whomever: 300 at once, then ten a minute. */
+  loginNetwork: budget(300, 1_800),
+  registerNetwork: budget(100, 3_600),
+  /** Revocations by an account itself: each wakes every process. */
+  revokeAccount: budget(60, 60),
+  /** Guesses of the present password by somebody who is logged in. */
+  passwordAccount: budget(10, 900),
+  /** Codes of a second factor: one in 200 000 guesses is right, so five are few. */
+  otpAccount: budget(5, 900),
+  otpNetwork: budget(60, 900),
+  /** Mails that let a password be set anew, by whom they are asked for, and by the asker. */
+  resetIdentifier: budget(3, 3_600),
+  resetNetwork: budget(30, 3_600),
+  /** Tokens of such mails that are tried. */
+  resetTokenNetwork: budget(30, 3_600),
+  /** Mails that prove an address, asked for again. */
+  resendIdentifier: budget(3, 3_600),
+  resendNetwork: budget(30, 3_600),
+  verifyTokenNetwork: budget(30, 3_600),
+  unlockTokenNetwork: budget(30, 3_600),
+  /** Mails that end a lock, for one account. */
+  unlockMailAccount: budget(3, 86_400),
+  /** API keys that were not good. */
+  apiKeyNetwork: budget(60, 900),
+  /** Secrets of machine clients that were not good. */
+  clientIdentifier: budget(10, 900),
+  clientNetwork: budget(60, 900),
+});
+
+export const throttleLimits = Object.freeze({
+  cleanBatchMax: 1_000,
+});
