@@ -78,7 +78,11 @@ const loginRoute = ({ login }: LoginRouteDeps) =>
     bodyExample: { email: "ana@example.com", password: "four plates of rice", remember_me: false },
     responses: {
       200: { description: "A new session's tokens", schema: grantAnswer },
-      401: { description: "`credentials_invalid`" },
+      401: {
+        description:
+          "`credentials_invalid`; or `mfa_required` with `challenge_token`, `methods` and " +
+          "`expires_in`, after the right password of an account with a second factor",
+      },
       403: { description: "`account_disabled`, said only after the right password" },
       409: { description: "`conflict`: the account has as many sessions as it may have" },
       429: { description: "`rate_limited`: too many wrong passwords from this network" },
@@ -91,6 +95,7 @@ const loginRoute = ({ login }: LoginRouteDeps) =>
         password: body.password,
         rememberMe: body.remember_me ?? false,
         device: body.device_info,
+        trustedDeviceToken: body.trusted_device_token,
         caller: callerOf(request),
         signal,
       });

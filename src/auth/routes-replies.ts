@@ -2,7 +2,7 @@ import type { AnyRequest } from "../http/request.ts";
 import type { Principal } from "../http/principal.ts";
 import { authErrors } from "./errors.ts";
 import type { Account } from "./accounts/store.ts";
-import type { Grant } from "./session/login.ts";
+import type { Grant } from "./session/enter.ts";
 import type { Caller } from "./session/open.ts";
 import type { Session } from "./session/store.ts";
 

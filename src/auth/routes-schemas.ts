@@ -86,6 +86,13 @@ export const loginBody = closed(
     password,
     device_info: Type.Optional(deviceInfo),
     remember_me: Type.Optional(Type.Boolean({ description: "30 days in place of 7." })),
+    trusted_device_token: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: sessionLimits.deviceSecretMaxCharacters,
+        description: "Given when a device was remembered; spares it the second factor.",
+      }),
+    ),
   },
   { description: "Either `email` or `username`." },
 );

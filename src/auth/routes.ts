@@ -13,6 +13,8 @@ import { createLoginRoutes } from "./routes-login.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
 import { createSessionRoutes } from "./routes-sessions.ts";
 import { createTokenRoutes } from "./routes-tokens.ts";
+import { createEnter } from "./session/enter.ts";
+import type { LoginGate } from "./session/login-gate.ts";
 import { createLogin } from "./session/login.ts";
 import { createEndOwnSessions } from "./session/logout.ts";
 import { createRefresh } from "./session/refresh.ts";
@@ -41,11 +43,13 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const { database, invalidate, metrics, config, authenticate, waitForCluster } = options;
   const throttle = createThrottle(database, metrics, options.budgets);
   const deps = { ...options, throttle };
+  const enter = createEnter(options);
+  const gates: LoginGate[] = [];
   const ownIssuer = config.publicUrl;
   return [
     ...createLoginRoutes({
       register: createRegister({ ...deps, accounts: createAccounts(options) }),
-      login: createLogin(deps),
+      login: createLogin({ ...deps, enter, gates }),
       refresh: createRefresh(deps),
     }),
     ...createSessionRoutes({

@@ -39,6 +39,7 @@ export function problemBody(failure: AppError | Rejection, context: ProblemConte
   const errors: readonly FieldFault[] | undefined =
     "errors" in failure ? failure.errors : undefined;
   if (errors !== undefined) body["errors"] = errors;
+  if ("members" in failure) Object.assign(body, failure.members);
   return JSON.stringify(body);
 }
 

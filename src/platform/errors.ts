@@ -32,6 +32,8 @@ export interface FailureOptions {
   readonly cause?: unknown;
   readonly errors?: readonly FieldFault[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Further members of the problem (RFC 9457 §3.2): what the caller needs for its next step. */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** A failure with a stable code. `note` and `cause` go to the log, never to the client. */
@@ -43,6 +45,7 @@ export class AppError extends Error {
   readonly note: string | undefined;
   readonly errors: readonly FieldFault[] | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly members: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: string, kind: ErrorKind, options: FailureOptions = {}) {
     super(options.detail ?? kind.title, { cause: options.cause });
@@ -54,6 +57,7 @@ export class AppError extends Error {
     this.note = options.note;
     this.errors = options.errors;
     this.headers = options.headers;
+    this.members = options.members;
   }
 }
 

@@ -172,3 +172,8 @@ export const oneTimeLimits = Object.freeze({
   keptSeconds: 86_400,
   cleanBatchMax: 1_000,
 });
+
+export const mfaLimits = Object.freeze({
+  /** How long a login may wait for its second factor. */
+  challengeSeconds: 300,
+});

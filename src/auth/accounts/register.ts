@@ -3,7 +3,7 @@ import { AppError } from "../../platform/errors.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { placeOf } from "../audit/place.ts";
 import type { Throttle } from "../throttle/throttle.ts";
-import type { Grant } from "../session/login.ts";
+import type { Grant } from "../session/enter.ts";
 import { openSession, type Caller, type OpenedSession, type OpenOptions } from "../session/open.ts";
 import { issueTokens, type TokenOptions } from "../session/tokens.ts";
 import type { AccountRequest, Accounts } from "./accounts.ts";

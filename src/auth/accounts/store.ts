@@ -13,6 +13,10 @@ export interface Account {
   readonly name: string | undefined;
   readonly emailVerified: boolean;
   readonly active: boolean;
+  /** Kinds of second factor: `totp`, `passkey`. */
+  readonly factors: readonly string[];
+  /** Counts their changes. */
+  readonly factorVersion: number;
   readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -43,6 +47,8 @@ export interface AccountRow {
   name: string | null;
   email_verified: boolean;
   active: boolean;
+  factors: string[];
+  factor_version: number;
   version: number;
   created_at: Date;
   updated_at: Date;
@@ -53,8 +59,8 @@ type Asker = Pick<Database, "query"> | Transaction;
 
 /** To be used where `a` is a row of `auth.accounts`. */
 const columns = sql`
-  a.id, a.tenant_id, a.email, a.username, a.name, a.email_verified, a.active, a.version,
-  a.created_at, a.updated_at, a.last_login`;
+  a.id, a.tenant_id, a.email, a.username, a.name, a.email_verified, a.active, a.factors,
+  a.factor_version, a.version, a.created_at, a.updated_at, a.last_login`;
 
 export function toAccount(row: AccountRow): Account {
   return Object.freeze({
@@ -65,6 +71,8 @@ export function toAccount(row: AccountRow): Account {
     name: row.name ?? undefined,
     emailVerified: row.email_verified,
     active: row.active,
+    factors: Object.freeze(row.factors),
+    factorVersion: row.factor_version,
     version: row.version,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

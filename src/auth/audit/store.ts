@@ -9,6 +9,7 @@ export type AuditAction =
   | "account.enable"
   | "login.success"
   | "login.failure"
+  | "login.challenge"
   | "refresh.reuse"
   | "refresh.ahead"
   | "session.end"

@@ -1,39 +1,33 @@
 import { AppError } from "../../platform/errors.ts";
 import type { Config } from "../../platform/config.ts";
 import type { Metrics } from "../../platform/metrics.ts";
-import type { Database } from "../../platform/postgres.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
 import { toIdentifier } from "../accounts/identifiers.ts";
 import {
   findCredential,
   holdCredential,
-  recordLogin,
   type Account,
   type Credential,
 } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
-import type { Invalidate } from "../index.ts";
+import { issueChallenge } from "../mfa/challenge.ts";
 import type { Passwords } from "../password/password-port.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { DeviceInfo } from "./device.ts";
-import {
-  makeRoom,
-  openSession,
-  type Caller,
-  type OpenedSession,
-  type OpenOptions,
-} from "./open.ts";
-import type { Session } from "./store.ts";
-import { issueTokens, type TokenOptions, type TokenPair } from "./tokens.ts";
+import type { Enter, Grant } from "./enter.ts";
+import { judgeLogin, type LoginGate } from "./login-gate.ts";
+import type { Caller } from "./open.ts";
 
-export interface LoginOptions extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf"> {
+export interface LoginOptions {
   readonly database: Database;
   readonly passwords: Passwords;
   readonly throttle: Throttle;
-  readonly invalidate: Invalidate;
-  readonly keyRing: OpenOptions["keyRing"] & TokenOptions["keyRing"];
-  readonly config: TokenOptions["config"] & Pick<Config, "emailVerification">;
+  readonly enter: Enter;
+  /** Asked in this order between the right password and the session. */
+  readonly gates: readonly LoginGate[];
+  readonly config: Pick<Config, "emailVerification">;
   readonly metrics: Metrics;
 }
 
@@ -43,24 +37,19 @@ export interface LoginRequest {
   readonly password: string;
   readonly rememberMe: boolean;
   readonly device: DeviceInfo | undefined;
+  /** The secret of a device that was remembered after a second factor. */
+  readonly trustedDeviceToken: string | undefined;
   readonly caller: Caller;
   readonly signal: AbortSignal | undefined;
-}
-
-/** Whoever proved who they are, and what they carry from now on. */
-export interface Grant {
-  readonly account: Account;
-  readonly session: Session;
-  readonly tokens: TokenPair;
 }
 
 export type Login = (request: LoginRequest) => Promise<Grant>;
 
 /**
- * Password login: budget, credential, comparison, session, tokens. Up to a right password an
- * account that exists and one that does not take the same statements, the same hashing, and get
- * the same answer. Throws `credentials_invalid`, `account_disabled`, `rate_limited`, `overloaded`,
- * `conflict`.
+ * Password login: budget, credential, comparison, gates, session, tokens. Up to a right password
+ * an account that exists and one that does not take the same statements, the same hashing, and get
+ * the same answer. Throws `credentials_invalid`, `mfa_required`, `account_disabled`,
+ * `rate_limited`, `overloaded`, `conflict`.
  */
 export function createLogin(options: LoginOptions): Login {
   const outcomes = createOutcomes(options.metrics);
@@ -86,13 +75,13 @@ export function createLogin(options: LoginOptions): Login {
       // Another login or a change replaced the hash between the look and the session.
       if (grant === undefined && !isLast) continue;
       if (grant === undefined) throw authErrors.failure("credentials_invalid", { note: "changed" });
+      await attempt.succeeded();
+      if (grant instanceof AppError) {
+        outcomes.challenge.add();
+        throw grant;
+      }
       outcomes.success.add();
-      const { session, refreshSecret: secret, refreshKey: key } = grant.opened;
-      const [tokens] = await Promise.all([
-        issueTokens(options, grant.account, session, { secret, key }),
-        attempt.succeeded(),
-      ]);
-      return { account: grant.account, session, tokens };
+      return grant;
     }
   };
 }
@@ -111,40 +100,44 @@ async function checkPassword(
   }
 }
 
-/** Opens the session of somebody whose password was right. Undefined: it is not any more. */
+/** Lets in or challenges somebody whose password was right. Undefined: it is not any more. */
 async function admit(
   options: LoginOptions,
-  { account: { id, active, emailVerified, tenantId }, passwordHash }: Credential,
+  { account, passwordHash }: Credential,
   rehash: boolean,
   request: LoginRequest,
-): Promise<{ account: Account; opened: OpenedSession } | undefined> {
-  const { config, database } = options;
-  if (!active) throw await refuse(options, { id, tenantId }, request, "disabled");
-  if (config.emailVerification === "required" && !emailVerified) {
-    throw await refuse(options, { id, tenantId }, request, "unverified");
+): Promise<Grant | AppError | undefined> {
+  const { config, database, enter } = options;
+  if (!account.active) throw await refuse(options, account, request, "disabled");
+  if (config.emailVerification === "required" && !account.emailVerified) {
+    throw await refuse(options, account, request, "unverified");
+  }
+  const { caller, device, rememberMe, trustedDeviceToken } = request;
+  const attempt = { account, caller, device, rememberMe, trustedDeviceToken, amr: ["pwd"] };
+  const verdict = await judgeLogin(options.gates, attempt);
+  if (verdict.kind === "refuse") {
+    await recordRefusal(options, account, request, verdict.reason);
+    throw authErrors.failure(verdict.code, { note: verdict.reason });
   }
   const replacement = rehash ? await rehashed(options, request) : undefined;
-  const event = { actor: id, subject: id, tenantId, ...placeOf(request.caller) };
-  return database.withTransaction(
-    async (tx) => {
-      const account = await recordLogin(tx, id);
-      if (account === undefined) return undefined;
-      if (!(await holdCredential(tx, id, passwordHash, replacement))) return undefined;
-      for (const sessionId of await makeRoom(tx, options, account)) {
-        await recordEvent(tx, { ...event, action: "session.evict", sessionId, reason: "limit" });
-      }
-      const { device, rememberMe, caller } = request;
-      const opened = await openSession(tx, options, account, {
-        caller,
-        device,
-        rememberMe,
-        amr: ["pwd"],
-      });
-      await recordEvent(tx, { ...event, action: "login.success", sessionId: opened.session.id });
-      return { account, opened };
-    },
-    { revocation: true },
-  );
+  const { id } = account;
+  if (verdict.kind === "allow") {
+    const within = (tx: Transaction) => holdCredential(tx, id, passwordHash, replacement);
+    return enter({ ...attempt, within });
+  }
+  const { reasons, isEnrol } = verdict;
+  return database.withTransaction(async (tx) => {
+    if (!(await holdCredential(tx, id, passwordHash, replacement))) return undefined;
+    await recordEvent(tx, {
+      action: "login.challenge",
+      actor: id,
+      subject: id,
+      tenantId: account.tenantId,
+      reason: reasons.join(", "),
+      ...placeOf(caller),
+    });
+    return issueChallenge(tx, { attempt, isEnrol, passwordHash: replacement ?? passwordHash });
+  });
 }
 
 /** A login does not fail because today's cost could not be paid just now. */
@@ -166,18 +159,21 @@ async function refuse(
   request: LoginRequest,
   reason: "disabled" | "unverified",
 ) {
-  const { caller } = request;
-  await recordEvent(options.database, {
-    action: "login.failure",
-    subject: account.id,
-    tenantId: account.tenantId,
-    reason,
-    ...placeOf(caller),
-  });
+  await recordRefusal(options, account, request, reason);
   return authErrors.failure(
     "account_disabled",
     reason === "unverified" ? { detail: "The e-mail address has to be verified first" } : {},
   );
+}
+
+function recordRefusal(
+  { database }: LoginOptions,
+  { id: subject, tenantId }: Pick<Account, "id" | "tenantId">,
+  { caller }: LoginRequest,
+  reason: string,
+): Promise<void> {
+  const place = placeOf(caller);
+  return recordEvent(database, { action: "login.failure", subject, tenantId, reason, ...place });
 }
 
 // Bounded by the budgets: an attempt that they refuse writes nothing.
@@ -200,5 +196,10 @@ function recordFailure(
 function createOutcomes(metrics: Metrics) {
   const counter = (outcome: string) =>
     metrics.counter("brigade_auth_logins_total", "Logins with a password", { outcome });
-  return { success: counter("success"), failure: counter("failure"), locked: counter("locked") };
+  return {
+    success: counter("success"),
+    challenge: counter("challenge"),
+    failure: counter("failure"),
+    locked: counter("locked"),
+  };
 }

@@ -9,7 +9,7 @@ import { authErrors } from "../errors.ts";
 import type { Invalidate } from "../index.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { deviceDigestOf, type DeviceInfo } from "./device.ts";
-import type { Grant } from "./login.ts";
+import type { Grant } from "./enter.ts";
 import type { Caller } from "./open.ts";
 import { isAuthentic, parseRefreshToken, type ParsedRefreshToken } from "./refresh-token.ts";
 import {

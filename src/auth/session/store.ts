@@ -18,6 +18,8 @@ export interface Session {
   readonly country: string | undefined;
   readonly amr: readonly string[];
   readonly createdAt: Date;
+  /** When whoever holds it last proved who they are. */
+  readonly authenticatedAt: Date;
   readonly seenAt: Date;
   readonly expiresAt: Date;
   /** Until `expiresAt` from now on, on the database's clock. */
@@ -51,6 +53,7 @@ interface SessionRow {
   country: string | null;
   amr: string[];
   created_at: Date;
+  authenticated_at: Date;
   seen_at: Date;
   expires_at: Date;
   seconds_left: number;
@@ -59,7 +62,7 @@ interface SessionRow {
 /** To be used where `s` is a row of `auth.sessions`. */
 const columns = sql`
   s.id, s.account_id, s.tenant_id, s.counter, s.refresh_kid, s.device_digest, s.device, s.network,
-  s.country, s.amr, s.created_at, s.seen_at, s.expires_at,
+  s.country, s.amr, s.created_at, s.authenticated_at, s.seen_at, s.expires_at,
   extract(epoch FROM s.expires_at - now())::float8 AS seconds_left`;
 
 const alive = sql`s.ended_at IS NULL AND s.expires_at > now()`;
@@ -77,6 +80,7 @@ function toSession(row: SessionRow): Session {
     country: row.country ?? undefined,
     amr: row.amr,
     createdAt: row.created_at,
+    authenticatedAt: row.authenticated_at,
     seenAt: row.seen_at,
     expiresAt: row.expires_at,
     secondsLeft: Math.max(0, Math.floor(row.seconds_left)),

@@ -48,7 +48,7 @@ export async function issueTokens(
     ...(did === undefined ? {} : { did }),
     client_id: FIRST_PARTY_CLIENT_ID,
     amr: session.amr,
-    auth_time: Math.floor(session.createdAt.getTime() / 1000),
+    auth_time: Math.floor(session.authenticatedAt.getTime() / 1000),
   });
   const { id, counter } = session;
   return {
