@@ -8,6 +8,7 @@ import { createRegister } from "./accounts/register.ts";
 import type { Authenticate, Invalidate, ProvisionUser, WaitForCluster } from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { CountryOf } from "./network/country.ts";
+import { createPasswordJudge } from "./password/judge.ts";
 import type { Passwords } from "./password/password-port.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
@@ -42,13 +43,14 @@ export interface AuthRoutesOptions {
 export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const { database, invalidate, metrics, config, authenticate, waitForCluster } = options;
   const throttle = createThrottle(database, metrics, options.budgets);
-  const deps = { ...options, throttle };
+  const judge = createPasswordJudge(options);
+  const deps = { ...options, throttle, judge };
   const enter = createEnter(options);
   const gates: LoginGate[] = [];
   const ownIssuer = config.publicUrl;
   return [
     ...createLoginRoutes({
-      register: createRegister({ ...deps, accounts: createAccounts(options) }),
+      register: createRegister({ ...deps, accounts: createAccounts(deps) }),
       login: createLogin({ ...deps, enter, gates }),
       refresh: createRefresh(deps),
     }),

@@ -1,8 +1,10 @@
 import { createAccounts, type Accounts } from "../auth/accounts/accounts.ts";
 import type { Account } from "../auth/accounts/store.ts";
 import type { Invalidate } from "../auth/index.ts";
+import { createPasswordJudge } from "../auth/password/judge.ts";
 import { createInlinePasswords } from "../auth/password/run-tasks.ts";
 import { createInvalidate } from "../auth/revocation/invalidation-log.ts";
+import { createPolicyReader } from "../auth/tenants/policies.ts";
 import { createIam, EVERY_TENANT, type Iam, type User } from "../contexts/iam/index.ts";
 import { CONTEXTS, type ContextName } from "../http/principal.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -33,9 +35,12 @@ export async function withDirectory<T>(
     // Nothing is cached in this process; the servers read what is taken away from the log.
     const invalidate = createInvalidate({ generations: { bump: () => {} } });
     const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
+    const passwords = createInlinePasswords(config.passwordHash);
+    const policyOf = createPolicyReader({ database, config });
     const accounts = createAccounts({
       database,
-      passwords: createInlinePasswords(config.passwordHash),
+      passwords,
+      judge: createPasswordJudge({ passwords, policyOf, config }),
       provisionUser: iam.provisionUser,
       invalidate,
       config,

@@ -2,7 +2,6 @@ import { randomToken } from "../platform/ids.ts";
 import { createAccounts } from "../auth/accounts/accounts.ts";
 import type { Invalidate } from "../auth/index.ts";
 import { hashPassword } from "../auth/password/hash.ts";
-import type { Passwords } from "../auth/password/password-port.ts";
 import { createIam } from "../contexts/iam/index.ts";
 import { loadDemoCatalogue } from "../contexts/products-catalog/index.ts";
 import type { ContextName } from "../http/principal.ts";
@@ -35,7 +34,9 @@ export async function fillEmptyDatabase(
   const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
   const accounts = createAccounts({
     database,
-    passwords: firstPasswords(config),
+    // One hash at the start needs no pool, and 120 random bits need no judge.
+    passwords: { hash: async (text) => hashPassword(text, config.passwordHash) },
+    judge: { assertAcceptable: async () => {} },
     provisionUser: iam.provisionUser,
     invalidate,
     config,
@@ -53,14 +54,3 @@ export async function fillEmptyDatabase(
   log.info({ foods }, "the empty database was given foods and an administrator");
   showLogin(ADMINISTRATOR_EMAIL, password);
 }
-
-/** One hash at the start needs no pool, and 120 random bits need no judge. */
-function firstPasswords(config: Config): Passwords {
-  return {
-    hash: async (password) => hashPassword(password, config.passwordHash),
-    strength: async () => STRONGEST,
-    verify: async () => ({ ok: false, rehash: false }),
-  };
-}
-
-const STRONGEST = 4;

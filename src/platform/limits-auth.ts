@@ -100,35 +100,6 @@ export const accountLimits = Object.freeze({
   nameMaxCharacters: 120,
 });
 
-export const passwordLimits = Object.freeze({
-  /** How long a thread takes main's word that the queue is full. */
-  believedFullMs: 100,
-  maxCodePoints: 256,
-  /** Longest text a body may carry: 256 code points of two units each. */
-  maxCharacters: 512,
-  standardMinCodePoints: 8,
-  strictMinCodePoints: 12,
-  nistMinCodePoints: 15,
-  /** bcrypt looks at no byte behind this one. */
-  bcryptMaxBytes: 72,
-  bcryptCost: 12,
-  argon2MemoryKib: 19_456,
-  argon2Passes: 2,
-  argon2Lanes: 1,
-  /** An identifier shorter than this may occur in a password by chance. */
-  identifierMinCharacters: 4,
-  /** Only so much of a password is looked at for its strength: the time grows fast. */
-  strengthMaxCharacters: 32,
-  /** zxcvbn's score from 0 to 4: at least "somewhat guessable, protects from online attacks". */
-  strengthMinScore: 2,
-  queueMax: 64,
-  retryAfterSeconds: 1,
-  /** An idle password thread is ended after this. */
-  threadIdleMs: 300_000,
-  /** Asked of main by another thread; longer than a full queue takes. */
-  answerDeadlineMs: 8_000,
-});
-
 export const sessionLimits = Object.freeze({
   refreshSecretBytes: 32,
   /** A direct parent is answered again for this long … */

@@ -4,6 +4,7 @@
  */
 export * from "./limits-auth.ts";
 export * from "./limits-throttle.ts";
+export * from "./limits-passwords.ts";
 
 export const databaseLimits = Object.freeze({
   statementTimeoutMs: 5_000,

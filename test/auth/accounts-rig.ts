@@ -231,11 +231,12 @@ export function watched(database: Database): { database: Database; statements: s
 
 /** Real hashing, counted. */
 export function counted(passwords: Passwords = createInlinePasswords()) {
-  const calls = { hash: 0, verify: 0, strength: 0 };
+  const calls = { hash: 0, verify: 0, matches: 0, assess: 0 };
   const counting: Passwords = {
     hash: (...given) => (calls.hash++, passwords.hash(...given)),
     verify: (...given) => (calls.verify++, passwords.verify(...given)),
-    strength: (...given) => (calls.strength++, passwords.strength(...given)),
+    matches: (...given) => (calls.matches++, passwords.matches(...given)),
+    assess: (...given) => (calls.assess++, passwords.assess(...given)),
   };
   return { calls, passwords: counting };
 }

@@ -10,7 +10,7 @@ export interface Work {
   /** The bytes, with the request id and the time taken out. */
   readonly text: string;
   readonly statements: readonly string[];
-  readonly hashes: Readonly<{ hash: number; verify: number; strength: number }>;
+  readonly hashes: Readonly<{ hash: number; verify: number; matches: number; assess: number }>;
 }
 
 /**
@@ -25,7 +25,7 @@ export function countWork(under: Database, real?: Passwords) {
     passwords,
     async measure(ask: () => Promise<Answer>): Promise<Work> {
       statements.length = 0;
-      Object.assign(calls, { hash: 0, verify: 0, strength: 0 });
+      Object.assign(calls, { hash: 0, verify: 0, matches: 0, assess: 0 });
       const { status, headers, text } = await ask();
       const id = headers["x-request-id"] ?? "";
       return {

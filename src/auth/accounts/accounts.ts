@@ -6,7 +6,7 @@ import { isUniqueViolation, type Database, type Transaction } from "../../platfo
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import type { Invalidate, ProvisionUser } from "../index.ts";
-import { passwordFaults, strengthFault } from "../password/policy.ts";
+import type { PasswordJudge } from "../password/judge.ts";
 import type { Passwords } from "../password/password-port.ts";
 import { endSessions } from "../session/store.ts";
 import { DEFAULT_TENANT_ID, normaliseEmail, readName, readUsername } from "./identifiers.ts";
@@ -22,10 +22,11 @@ import {
 
 export interface AccountsOptions {
   readonly database: Database;
-  readonly passwords: Passwords;
+  readonly passwords: Pick<Passwords, "hash">;
+  readonly judge: Pick<PasswordJudge, "assertAcceptable">;
   readonly provisionUser: ProvisionUser;
   readonly invalidate: Invalidate;
-  readonly config: Pick<Config, "publicUrl" | "passwordProfile" | "passwordHash">;
+  readonly config: Pick<Config, "publicUrl">;
   readonly clock: Clock;
 }
 
@@ -127,20 +128,19 @@ async function prepareAccount(
   request: AccountRequest,
   settings: CreateOptions,
 ): Promise<NewAccount> {
-  const { passwords, config, clock } = options;
+  const { passwords, judge, clock } = options;
   const identifiers = readIdentifiers(request);
-  const known = [identifiers.email, identifiers.username, identifiers.name].filter(
-    (text) => text !== undefined,
-  );
-  const faults = passwordFaults(request.password, known, config);
-  if (faults.length > 0) throw platformErrors.failure("validation_failed", { errors: faults });
-  const score = await passwords.strength(request.password, known, settings.signal);
-  const weak = strengthFault(score, config);
-  if (weak !== undefined) throw platformErrors.failure("validation_failed", { errors: [weak] });
+  const tenantId = settings.tenantId ?? DEFAULT_TENANT_ID;
+  await judge.assertAcceptable({
+    password: request.password,
+    tenantId,
+    names: [identifiers.email, identifiers.username, identifiers.name],
+    signal: settings.signal,
+  });
   return {
     ...identifiers,
     id: newId(clock),
-    tenantId: settings.tenantId ?? DEFAULT_TENANT_ID,
+    tenantId,
     emailVerified: settings.emailVerified,
     passwordHash: await passwords.hash(request.password, settings.signal),
   };

@@ -52,6 +52,17 @@ export function verifyPassword(
   return { ok, rehash: ok && !isUpToDate(hash, algorithm) };
 }
 
+/** True if one of the hashes is of this password. All are looked at, up to a limit. */
+export function matchesOne(password: string, hashes: readonly string[]): boolean {
+  const text = normalisePassword(password);
+  let found = false;
+  for (const hash of hashes.slice(0, limits.historyMaxCount + 1)) {
+    const kind = algorithmOf(hash);
+    found = (kind !== undefined && compare(text, hash, kind)) || found;
+  }
+  return found;
+}
+
 function algorithmOf(hash: string): PasswordAlgorithm | undefined {
   if (hash.startsWith("$argon2id$")) return "argon2id";
   return BCRYPT.test(hash) ? "bcrypt" : undefined;

@@ -1,3 +1,5 @@
+import type { PasswordAssessment } from "./assessment.ts";
+
 /** Whether a password is right, and whether its hash should be made anew with today's cost. */
 export interface PasswordVerdict {
   readonly ok: boolean;
@@ -23,6 +25,12 @@ export interface Passwords {
     hash: string | undefined,
     signal?: AbortSignal,
   ): Promise<PasswordVerdict>;
-  /** From 0 (guessed at once) to 4; `identifiers` of its owner count as known to the guesser. */
-  strength(password: string, identifiers: readonly string[], signal?: AbortSignal): Promise<number>;
+  /** True if the password is one of those that these hashes were made of. A few at most. */
+  matches(password: string, hashes: readonly string[], signal?: AbortSignal): Promise<boolean>;
+  /** `words`, such as the names of its owner, count as known to whoever guesses. */
+  assess(
+    password: string,
+    words: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<PasswordAssessment>;
 }

@@ -54,7 +54,8 @@ export function createPasswordPool(options: PasswordPoolOptions): PasswordPool {
 class WaitingPool implements PasswordPool {
   readonly hash: Passwords["hash"];
   readonly verify: Passwords["verify"];
-  readonly strength: Passwords["strength"];
+  readonly matches: Passwords["matches"];
+  readonly assess: Passwords["assess"];
   readonly #threads: number;
   readonly #algorithm: Config["passwordHash"];
   readonly #queueMax: number;
@@ -76,10 +77,11 @@ class WaitingPool implements PasswordPool {
     this.#seconds = metrics.histogram("brigade_password_seconds", "Time of password work");
     const waiting = () => this.#waiting.size;
     metrics.gauge("brigade_password_waiting", "Password tasks that wait for a thread", waiting);
-    const { hash, verify, strength } = toPasswords((task, signal) => this.run(task, signal));
-    this.hash = hash;
-    this.verify = verify;
-    this.strength = strength;
+    const tasks = toPasswords((task, signal) => this.run(task, signal));
+    this.hash = tasks.hash;
+    this.verify = tasks.verify;
+    this.matches = tasks.matches;
+    this.assess = tasks.assess;
   }
 
   run(task: PasswordTask, signal?: AbortSignal): Promise<unknown> {

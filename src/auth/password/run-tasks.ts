@@ -1,3 +1,4 @@
+import type { PasswordAssessment } from "./assessment.ts";
 import type { Passwords, PasswordVerdict } from "./password-port.ts";
 import { runPasswordTask, type PasswordTask } from "./task.ts";
 import type { PasswordAlgorithm } from "./hash.ts";
@@ -12,8 +13,10 @@ export function toPasswords(run: RunPasswordTask): Passwords {
     hash: (password, signal) => run({ kind: "hash", password }, signal) as Promise<string>,
     verify: (password, hash, signal) =>
       run({ kind: "verify", password, hash }, signal) as Promise<PasswordVerdict>,
-    strength: (password, identifiers, signal) =>
-      run({ kind: "strength", password, identifiers }, signal) as Promise<number>,
+    matches: (password, hashes, signal) =>
+      run({ kind: "matches", password, hashes }, signal) as Promise<boolean>,
+    assess: (password, words, signal) =>
+      run({ kind: "assess", password, words }, signal) as Promise<PasswordAssessment>,
   };
 }
 

@@ -1,16 +1,13 @@
-import { hashPassword, verifyPassword, type PasswordAlgorithm } from "./hash.ts";
+import { assessPassword, type PasswordAssessment } from "./assessment.ts";
+import { hashPassword, matchesOne, verifyPassword, type PasswordAlgorithm } from "./hash.ts";
 import type { PasswordVerdict } from "./password-port.ts";
-import { passwordStrength } from "./strength.ts";
 
 /** One piece of work for a password thread, and for the way there. */
 export type PasswordTask =
   | { readonly kind: "hash"; readonly password: string }
   | { readonly kind: "verify"; readonly password: string; readonly hash: string | undefined }
-  | {
-      readonly kind: "strength";
-      readonly password: string;
-      readonly identifiers: readonly string[];
-    };
+  | { readonly kind: "matches"; readonly password: string; readonly hashes: readonly string[] }
+  | { readonly kind: "assess"; readonly password: string; readonly words: readonly string[] };
 
 /** What a password thread gets: the task and how hashes are made today. */
 export interface PasswordJob {
@@ -20,7 +17,7 @@ export interface PasswordJob {
 
 /** A value in any case: an error's code, and the care for what it quotes, would be lost on the way. */
 export type PasswordResult =
-  | { readonly ok: true; readonly value: string | number | PasswordVerdict }
+  | { readonly ok: true; readonly value: string | boolean | PasswordVerdict | PasswordAssessment }
   | { readonly ok: false; readonly fault: string };
 
 export async function runPasswordTask({ task, algorithm }: PasswordJob): Promise<PasswordResult> {
@@ -30,8 +27,10 @@ export async function runPasswordTask({ task, algorithm }: PasswordJob): Promise
         return { ok: true, value: hashPassword(task.password, algorithm) };
       case "verify":
         return { ok: true, value: verifyPassword(task.password, task.hash, algorithm) };
-      case "strength":
-        return { ok: true, value: await passwordStrength(task.password, task.identifiers) };
+      case "matches":
+        return { ok: true, value: matchesOne(task.password, task.hashes) };
+      case "assess":
+        return { ok: true, value: await assessPassword(task.password, task.words) };
     }
   } catch (error) {
     // The message may quote its argument.

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { createAccounts, type Accounts } from "../../../src/auth/accounts/accounts.ts";
+import { createPasswordJudge } from "../../../src/auth/password/judge.ts";
 import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";
+import { createPolicyReader } from "../../../src/auth/tenants/policies.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { AppError } from "../../../src/platform/errors.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
@@ -17,7 +19,8 @@ before(async () => {
   app = await startApp({ database: db.database });
   accounts = createAccounts({
     database: db.database,
-    passwords: createInlinePasswords(),
+    passwords,
+    judge: judge(),
     provisionUser: app.iam.provisionUser,
     invalidate: app.invalidate,
     config: app.config,
@@ -25,6 +28,12 @@ before(async () => {
   });
 });
 after(() => db.drop());
+
+const passwords = createInlinePasswords();
+const judge = () => {
+  const policyOf = createPolicyReader({ database: db.database, config: app.config });
+  return createPasswordJudge({ passwords, policyOf, config: app.config });
+};
 
 const run = async <T>(statement: Sql) => (await db.database.query<T>(statement)).rows;
 
@@ -104,7 +113,8 @@ test("of 20 parallel registrations of one address exactly one is made, and nothi
 test("when the IAM user cannot be made there is no account either", async () => {
   const failing = createAccounts({
     database: db.database,
-    passwords: createInlinePasswords(),
+    passwords,
+    judge: judge(),
     provisionUser: () => Promise.reject(new Error("no user today")),
     invalidate: app.invalidate,
     config: app.config,
@@ -121,7 +131,7 @@ test("identifiers that cannot be used are all named, before any hashing", async 
   );
   assert.deepEqual(outcome, ["validation_failed", ["/body/email", "/body/username", "/body/name"]]);
   const weak = await refusalOf(accounts.create({ email: "w@example.com", password: "password1" }));
-  assert.deepEqual(weak, ["validation_failed", ["/body/password"]]);
+  assert.deepEqual(weak, ["validation_failed", ["/body/password", "/body/password"]]);
 });
 
 test("disabling ends the sessions and counts on the next request; enabling lets log in again", async () => {

@@ -40,8 +40,11 @@ test("real hashes are made and compared on the pool's thread", async () => {
   assert.deepEqual(await pool.verify(SECRET, hash), { ok: true, rehash: false });
   assert.deepEqual(await pool.verify("other", hash), { ok: false, rehash: false });
   assert.deepEqual(await pool.verify(SECRET, undefined), { ok: false, rehash: false });
-  assert.equal(await pool.strength("password", []), 0);
-  assert.equal(pool.stats().done, 5);
+  assert.deepEqual(await pool.assess("password", []), { score: 0, isCommon: true });
+  assert.equal(await pool.matches(SECRET, [await pool.hash("other"), hash]), true);
+  assert.equal(await pool.matches("a third", [hash]), false);
+  assert.equal(await pool.matches("a third", []), false);
+  assert.equal(pool.stats().done, 9);
 });
 
 test("a full queue refuses with Retry-After, at once and for all callers together", async () => {
@@ -83,7 +86,8 @@ test("another thread asks by messages; its deadline and abort cancel what waits"
   try {
     const hash = await remote.hash(SECRET);
     assert.deepEqual(await remote.verify(SECRET, hash), { ok: true, rehash: false });
-    assert.equal(await remote.strength("password", ["x"]), 0);
+    assert.deepEqual(await remote.assess("password", ["x"]), { score: 0, isCommon: true });
+    assert.equal(await remote.matches(SECRET, [hash]), true);
     const before = pool.stats();
     const controller = new AbortController();
     const busy = pool.hash(SECRET);
