@@ -9,6 +9,8 @@ import type { Authenticate, Invalidate, WaitForCluster } from "./auth/index.ts";
 import type { IssuerRegistry } from "./auth/issuers/registry.ts";
 import type { KeyRing } from "./auth/keys/key-ring.ts";
 import { createCountryOf } from "./auth/network/country.ts";
+import { createSealer } from "./auth/keys/sealer.ts";
+import { createMailboxRoutes } from "./auth/mail/dev-mailbox.ts";
 import type { Passwords } from "./auth/password/password-port.ts";
 import { createIsTokenRevoked } from "./auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "./auth/routes.ts";
@@ -27,6 +29,7 @@ import type { Route } from "./http/route.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
 import { appLimits } from "./platform/limits.ts";
+import { createQueueMail } from "./platform/mail.ts";
 import type { Logger } from "./platform/log.ts";
 import type { Metrics } from "./platform/metrics.ts";
 import type { Database } from "./platform/postgres.ts";
@@ -71,6 +74,7 @@ export function createApp(ports: AppPorts): App {
   const { config, log, clock, metrics, database, keyRing } = ports;
   const documents = createDocumentCache(ports);
   const policyOf = createPolicyOf({ database, documents, config });
+  const sealer = createSealer(config);
   const iam = createIam({
     database,
     invalidate: ports.invalidate,
@@ -90,9 +94,12 @@ export function createApp(ports: AppPorts): App {
       authenticate,
       policyOf,
       countryOf: createCountryOf({ config, log }),
+      sealer,
+      queueMail: createQueueMail(sealer),
       provisionUser: iam.provisionUser,
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
+    ...createMailboxRoutes({ database, sealer, config }),
     ...createProductsCatalog({ database, clock, log }).routes,
     ...iam.routes,
     ...createHealthRoutes({ checks: healthChecks(ports), isReady: () => ports.isReady() }),

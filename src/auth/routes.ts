@@ -1,8 +1,10 @@
 import type { Route } from "../http/route.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
+import type { QueueMail } from "../platform/mail.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Database } from "../platform/postgres.ts";
+import type { Sealer } from "../platform/sealer.ts";
 import { createAccounts } from "./accounts/accounts.ts";
 import { createRegister } from "./accounts/register.ts";
 import type { Authenticate, Invalidate, ProvisionUser, WaitForCluster } from "./index.ts";
@@ -31,6 +33,9 @@ export interface AuthRoutesOptions {
   readonly authenticate: Authenticate;
   readonly policyOf: PolicyOf;
   readonly countryOf: CountryOf;
+  /** For what is kept sealed in the database. */
+  readonly sealer: Sealer;
+  readonly queueMail: QueueMail;
   readonly provisionUser: ProvisionUser;
   readonly config: Config;
   readonly clock: Clock;

@@ -5,6 +5,7 @@ import { cliLimits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
 import { defineCommand, EXIT } from "./command.ts";
 import { examineDatabase } from "./doctor-database.ts";
+import { examineMail } from "./doctor-mail.ts";
 import { createTerminalLog, withDatabaseUrl } from "./open-database.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
@@ -62,6 +63,7 @@ function examineSettings(tell: Tell): Config | undefined {
 
 async function examine(config: Config, terminal: Terminal, tell: Tell): Promise<void> {
   tell(await freeSpace(config));
+  tell(await examineMail(config));
   const log: Logger = createTerminalLog(config, terminal);
   try {
     await withDatabaseUrl(config, log, (url) => examineDatabase(config, url, log, tell));

@@ -20,7 +20,9 @@ import { sql } from "../platform/sql.ts";
 import { openAdmin } from "./admin.ts";
 import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
 import { startJobs } from "./jobs.ts";
+import { openMailDelivery } from "./mail-delivery.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
+import { startOutbox } from "./outbox.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -92,10 +94,19 @@ export async function openAll(parts: OpeningParts): Promise<void> {
   }));
   const admin = await openAdmin({ config, supervisor, board, database, bus, lease, shared, log });
   if (admin !== undefined) lifecycle.own("admin port", () => closeServer(admin));
+  openOutbox(parts, database);
   const jobs = startJobs(SCHEDULED_JOBS, database, log);
   lifecycle.own("jobs", () => jobs.stop());
   goOn();
   announce(config, port, log);
+}
+
+function openOutbox({ config, log, board, lifecycle }: OpeningParts, database: Database): void {
+  const mail = openMailDelivery(config, log, board.main);
+  lifecycle.own("mail", () => mail.close());
+  const { deliverers } = mail;
+  const outbox = startOutbox({ database, deliverers, log, metrics: board.main });
+  lifecycle.own("outbox", () => outbox.stop());
 }
 
 function startWatch(

@@ -3,6 +3,7 @@ import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredSessions } from "../auth/session/store.ts";
 import { removeIdleBudgets } from "../auth/throttle/store.ts";
 import { jobLimits } from "../platform/limits.ts";
+import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";
 import type { Job } from "./jobs.ts";
 
 /** What has to be done now and then, by whichever process takes the turn. */
@@ -15,4 +16,6 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze([
     everyMs: jobLimits.expiredMs,
     run: removeExpiredOneTimeTokens,
   },
+  { name: "give up effects that waited too long", everyMs: jobLimits.expiredMs, run: giveUpStale },
+  { name: "remove finished effects", everyMs: jobLimits.expiredMs, run: removeFinished },
 ]);

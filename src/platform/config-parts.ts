@@ -219,6 +219,13 @@ export function checkRelations(config: Config, reader: EnvironmentReader): void 
   if (config.refreshTokenSeconds > config.sessionAbsoluteSeconds) {
     reader.fault("REFRESH_TOKEN_SECONDS must not exceed SESSION_ABSOLUTE_SECONDS");
   }
+  if (
+    config.emailVerification === "required" &&
+    config.environment === "production" &&
+    config.smtp === undefined
+  ) {
+    reader.fault("EMAIL_VERIFICATION=required needs SMTP_URL: nobody could ever log in");
+  }
   if (config.port !== 0 && config.port === config.adminPort) {
     reader.fault("ADMIN_PORT must differ from PORT");
   }

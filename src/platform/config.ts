@@ -1,5 +1,6 @@
 import inspector from "node:inspector";
 import { availableCores } from "./cores.ts";
+import { readMail, type MailSender, type SmtpSettings } from "./config-mail.ts";
 import {
   type ALGORITHMS,
   checkRelations,
@@ -48,6 +49,11 @@ export interface Config {
   readonly sessionLimit: "evict" | "refuse";
   readonly leaseMs: number;
   readonly staleSeconds: number;
+  /** Undefined: nothing is sent; outside production mails are shown at `/dev/mail`. */
+  readonly smtp: SmtpSettings | undefined;
+  readonly mailFrom: MailSender;
+  /** The pages that the links of mails lead to; undefined: ours. */
+  readonly mailLinkBase: string | undefined;
   readonly emailVerification: "off" | "optional" | "required";
   readonly passwordHash: "argon2id" | "bcrypt";
   readonly passwordProfile: "standard" | "strict" | "nist";
@@ -85,11 +91,13 @@ export function readConfig(given: Environment, cores = availableCores()): Config
   const raw = { ...given, NODE_ENV: environmentName(given) };
   const inProduction = raw.NODE_ENV === "production";
   const reader = createEnvironmentReader(raw, inProduction);
+  const tokens = readTokens(reader, inProduction);
   const config: Config = {
     environment: reader.choice("NODE_ENV", ["development", "test", "production"]),
     ...readProcess(reader, inProduction, cores),
     ...readDatabase(reader, raw, inProduction),
-    ...readTokens(reader, inProduction),
+    ...tokens,
+    ...readMail(reader, inProduction, tokens.publicUrl),
     ...readSessions(reader),
     ...readHttp(reader),
   };

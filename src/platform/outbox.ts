@@ -4,6 +4,8 @@ import { sql } from "./sql.ts";
 
 /** An effect outside the database that is to follow a transaction. */
 export interface OutboxEntry {
+  /** Made anew when not given; given by who binds sealed bytes to it. */
+  readonly id?: string;
   /** Which deliverer carries it out. */
   readonly kind: string;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -17,9 +19,9 @@ export interface OutboxEntry {
  */
 export async function enqueue(
   asker: Transaction | Pick<Database, "query">,
-  { kind, payload, sealed }: OutboxEntry,
+  { id = newId(), kind, payload, sealed }: OutboxEntry,
 ): Promise<void> {
   await asker.query(sql`
     INSERT INTO platform.outbox (id, kind, payload, sealed)
-    VALUES (${newId()}, ${kind}, ${JSON.stringify(payload)}::jsonb, ${sealed ?? null})`);
+    VALUES (${id}, ${kind}, ${JSON.stringify(payload)}::jsonb, ${sealed ?? null})`);
 }

@@ -69,6 +69,17 @@ const ROWS: readonly Row[] = [
     "How long a cached principal counts when the invalidation log cannot be read",
   ],
   ["STALE_SECONDS", "4.5", "The same for a single issuer's tokens, in its place"],
+  [
+    "SMTP_URL",
+    "",
+    "`smtp://user:password@host:587` or `smtps://…`; `?tls=opportunistic` sends without TLS where there is none",
+  ],
+  [
+    "MAIL_FROM",
+    "",
+    "Sender: `Brigade <no-reply@example.com>`; required with `SMTP_URL` in production",
+  ],
+  ["MAIL_LINK_BASE", "", "Pages that the links of mails lead to; not set: our own"],
   ["EMAIL_VERIFICATION", "optional", "`off`, `optional` or `required`"],
   ["PASSWORD_HASH", "argon2id", "`argon2id` or `bcrypt` for new passwords"],
   ["PASSWORD_PROFILE", "standard", "`standard`, `strict` or `nist`"],

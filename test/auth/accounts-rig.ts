@@ -6,6 +6,7 @@ import { createLease } from "../../src/auth/cache/lease.ts";
 import { createLocalIssuer } from "../../src/auth/issuers/local.ts";
 import { createIssuerRegistry } from "../../src/auth/issuers/registry.ts";
 import { createKeyRing, type KeyRing } from "../../src/auth/keys/key-ring.ts";
+import { createSealer } from "../../src/auth/keys/sealer.ts";
 import { ensureKeys } from "../../src/auth/keys/store.ts";
 import { createCountryOf } from "../../src/auth/network/country.ts";
 import type { Passwords } from "../../src/auth/password/password-port.ts";
@@ -25,7 +26,9 @@ import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { readConfig } from "../../src/platform/config.ts";
 import { budgetSizes } from "../../src/platform/limits.ts";
 import type { Logger } from "../../src/platform/log.ts";
+import { createQueueMail, MAIL_KIND, openMail, type Mail } from "../../src/platform/mail.ts";
 import { createMetrics } from "../../src/platform/metrics.ts";
+import { listKept } from "../../src/platform/outbox-store.ts";
 import type { Database } from "../../src/platform/postgres.ts";
 import { createSharedMemory } from "../../src/platform/shared-memory.ts";
 import type { Sql } from "../../src/platform/sql.ts";
@@ -94,6 +97,7 @@ export async function startApp(options: AppOptions) {
   });
   const documents = createDocumentCache({ generations, lease, clock, metrics });
   const policyOf = createPolicyOf({ database, documents, config });
+  const sealer = createSealer(config);
   const waits: (number | undefined)[] = [];
   const passwords = options.passwords ?? createInlinePasswords(config.passwordHash);
   const routes = createAuthRoutes({
@@ -105,6 +109,8 @@ export async function startApp(options: AppOptions) {
     authenticate,
     policyOf,
     countryOf: createCountryOf({ config, log }),
+    sealer,
+    queueMail: createQueueMail(sealer),
     provisionUser: iam.provisionUser,
     config,
     clock,
@@ -131,7 +137,20 @@ export async function startApp(options: AppOptions) {
     invalidate,
     waits,
     call,
+    /** What was queued for an address, the newest first. */
+    async mailsTo(address: string): Promise<Mail[]> {
+      const rows = await listKept(database, MAIL_KIND, 1_000);
+      const mails = await Promise.all(rows.map((row) => openMail(sealer, row)));
+      return mails.filter(({ to }) => to === address);
+    },
   };
+}
+
+/** The token in the link of a mail. */
+export function tokenIn(mail: Mail | undefined): string {
+  const token = /#token=([A-Za-z0-9_-]+)/.exec(mail?.text ?? "")?.[1];
+  if (token === undefined) throw new Error("there is no link in the mail");
+  return token;
 }
 
 export interface CallOptions {
@@ -149,7 +168,7 @@ export interface Answer {
 }
 
 /** Sends a request through the pipeline without a socket. */
-function createCall(pipeline: Pipeline) {
+export function createCall(pipeline: Pipeline) {
   return async (method: string, target: string, options: CallOptions = {}): Promise<Answer> => {
     const { token, address = "192.0.2.1" } = options;
     const bytes =
@@ -183,7 +202,8 @@ function createCall(pipeline: Pipeline) {
       onAbort: undefined,
     });
     const text = typeof wire.body === "string" ? wire.body : Buffer.from(wire.body).toString();
-    const body: unknown = text === "" ? undefined : JSON.parse(text);
+    const isJson = /json/.test(headersOf(wire)["content-type"] ?? "");
+    const body: unknown = text !== "" && isJson ? JSON.parse(text) : undefined;
     return { status: wire.status, headers: headersOf(wire), text, body };
   };
 }

@@ -5,6 +5,8 @@ import { nodeVersion, openFiles, type Finding } from "../../src/cli/doctor.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { startChaosProxy } from "../support/chaos-proxy.ts";
 import { withDatabase } from "../support/database.ts";
+import { SEALING_KEY } from "../support/server.ts";
+import { startSmtpServer } from "../support/smtp.ts";
 import { createBrigade, createInlineBrigade, type Ran } from "./support.ts";
 
 const { url, database, drop } = await withDatabase();
@@ -22,7 +24,7 @@ function findings({ stdout }: Ran): Map<string, Finding> {
 test("a healthy machine passes, and every look is told", async () => {
   const ran = await createBrigade({ DATABASE_URL: url })(["doctor"]);
   assert.equal(ran.code, 0, ran.stdout + ran.stderr);
-  const names = "configuration|node|open files|disk|database|clock|connections|notifications";
+  const names = "configuration|node|open files|disk|mail|database|clock|connections|notifications";
   for (const name of [...names.split("|"), "migrations", "signing keys"]) {
     assert.match(ran.stdout, new RegExp(`^(ok|warn) +${name} `, "m"));
   }
@@ -119,4 +121,30 @@ test("verdicts of versions, limits and clocks", () => {
     [0, 1_000, 1_001, 10_001].map((apart) => clockFinding(apart).verdict),
     ["ok", "ok", "warn", "fail"],
   );
+});
+
+test("mail is looked at: none in production is a warning, a server that does not answer a failure", async () => {
+  const production = {
+    NODE_ENV: "production",
+    DATABASE_URL: url,
+    PUBLIC_URL: "https://brigade.test",
+    KEY_ENCRYPTION_KEYS: `test:${SEALING_KEY}`,
+  };
+  const mailOf = async (env: Record<string, string>) =>
+    findings(await brigade(["doctor", "--json"], { env })).get("mail");
+  const none = await mailOf(production);
+  assert.equal(none?.verdict, "warn");
+  assert.match(none.text, /SMTP_URL/);
+
+  const smtp = await startSmtpServer();
+  const env = {
+    ...production,
+    SMTP_URL: `smtp://127.0.0.1:${smtp.port}`,
+    MAIL_FROM: "a@b.example",
+  };
+  assert.equal((await mailOf(env))?.verdict, "ok");
+  await smtp.close();
+  const away = await mailOf(env);
+  assert.equal(away?.verdict, "fail");
+  assert.match(away.text, /ECONNREFUSED|ESOCKET/);
 });

@@ -102,6 +102,9 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
     "SESSION_LIMIT",
     "LEASE_MS",
     "STALE_SECONDS",
+    "SMTP_URL",
+    "MAIL_FROM",
+    "MAIL_LINK_BASE",
     "EMAIL_VERIFICATION",
     "PASSWORD_HASH",
     "PASSWORD_PROFILE",
@@ -330,4 +333,53 @@ test("an inspector that is open is seen", (t) => {
   inspector.open(0, "127.0.0.1");
   t.after(() => inspector.close());
   assert.equal(isInspectorOpen(), true);
+});
+
+test("a mail server is read from its URL, and TLS is asked for in production", () => {
+  const mailOf = (url: string, more: object = {}) =>
+    readConfig({ ...PRODUCTION, MAIL_FROM: "Kitchen <k@b.example>", SMTP_URL: url, ...more }).smtp;
+  assert.deepEqual(mailOf("smtp://ana:p%40ss@mail.example:2525"), {
+    host: "mail.example",
+    port: 2525,
+    secure: false,
+    requireTls: true,
+    user: "ana",
+    password: "p@ss",
+  });
+  assert.equal(mailOf("smtps://mail.example")!.port, 465);
+  assert.equal(mailOf("smtp://mail.example")!.port, 587);
+  assert.equal(mailOf("smtp://mail.example?tls=opportunistic")!.requireTls, false);
+  assert.equal(mailOf("smtp://127.0.0.1:25")!.requireTls, false);
+  assert.equal(mailOf("smtp://127.0.0.1:25?tls=required")!.requireTls, true);
+  const config = readConfig({
+    MAIL_FROM: "Kitchen <k@b.example>",
+    MAIL_LINK_BASE: "https://a.b/c/",
+  });
+  assert.deepEqual(config.mailFrom, { name: "Kitchen", address: "k@b.example" });
+  assert.equal(config.mailLinkBase, "https://a.b/c");
+});
+
+test("mail settings that cannot work stop the start, without their password", () => {
+  for (const url of [
+    "http://x",
+    "smtp://",
+    "smtp://u:sesame@h?logger=true",
+    "smtp://u:sesame@h?tls=no",
+  ]) {
+    const [fault, ...more] = faultsOf({ SMTP_URL: url });
+    assert.match(fault ?? "", /^SMTP_URL must be like/);
+    assert.doesNotMatch(fault!, /sesame/);
+    assert.deepEqual(more, []);
+  }
+  assert.match(faultsOf({ MAIL_FROM: "nobody" })[0]!, /^MAIL_FROM must be like/);
+  assert.match(faultsOf({ MAIL_FROM: "a@b.example\r\nBcc: x@y.example" })[0]!, /^MAIL_FROM/);
+  assert.match(faultsOf({ MAIL_LINK_BASE: "javascript:x" })[0]!, /^MAIL_LINK_BASE/);
+  assert.match(faultsOf({ ...PRODUCTION, SMTP_URL: "smtp://h" })[0]!, /^MAIL_FROM is required/);
+});
+
+test("addresses that must be verified need a mail server in production", () => {
+  const required = { ...PRODUCTION, EMAIL_VERIFICATION: "required" };
+  assert.match(faultsOf(required)[0]!, /^EMAIL_VERIFICATION=required needs SMTP_URL/);
+  assert.deepEqual(faultsOf({ ...required, SMTP_URL: "smtps://h", MAIL_FROM: "a@b.example" }), []);
+  assert.deepEqual(faultsOf({ EMAIL_VERIFICATION: "required" }), []);
 });
