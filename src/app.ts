@@ -1,4 +1,6 @@
 import { Check } from "typebox/schema";
+import { createGuesses } from "./auth/api-keys/guesses.ts";
+import { createLoadKey } from "./auth/api-keys/store-live.ts";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
 import { createDocumentCache } from "./auth/cache/document-cache.ts";
@@ -18,6 +20,7 @@ import { verifyBody } from "./auth/routes-schemas.ts";
 import { introspect } from "./auth/session/introspect.ts";
 import { createLoadSession } from "./auth/session/store.ts";
 import { createPolicyOf } from "./auth/tenants/policies.ts";
+import { createThrottle } from "./auth/throttle/throttle.ts";
 import type { VerifySignature } from "./auth/verify-pool.ts";
 import { createIam } from "./contexts/iam/index.ts";
 import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
@@ -86,6 +89,10 @@ export function createApp(ports: AppPorts): App {
     loadSession: createLoadSession(database),
     loadRoles: iam.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
+    apiKeys: {
+      loadKey: createLoadKey(database),
+      guesses: createGuesses(createThrottle(database, metrics), clock),
+    },
     ownIssuer: config.publicUrl,
   });
   const services: Route[] = [

@@ -114,6 +114,7 @@ async function httpSubjects(): Promise<Subjects> {
       pairs: ["host", "localhost", "authorization", "Bearer x"],
       host: "localhost",
       authorization: "Bearer x",
+      apiKey: undefined,
       contentType: undefined,
       origin: undefined,
       requestId: undefined,

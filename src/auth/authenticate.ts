@@ -5,6 +5,9 @@ import type { Metrics } from "../platform/metrics.ts";
 import { Admission } from "./admission/admit.ts";
 import { createLookUps } from "./admission/look-ups.ts";
 import { createRefusalLog } from "./admission/refusals.ts";
+import { KeyAdmission } from "./api-keys/admission.ts";
+import type { Guesses } from "./api-keys/guesses.ts";
+import type { LoadKey } from "./api-keys/store-live.ts";
 import type { AuthCache, CachedEntry } from "./cache/auth-cache.ts";
 import type { Generations } from "./cache/generations.ts";
 import type { Lease } from "./cache/lease.ts";
@@ -21,6 +24,8 @@ export interface AuthenticateOptions {
   readonly lease: Pick<Lease, "holds">;
   readonly loadSession: LoadSession;
   readonly loadRoles: LoadRoles;
+  /** Without it no API key is known. */
+  readonly apiKeys?: { readonly loadKey: LoadKey; readonly guesses: Guesses };
   /** Needed as soon as there is a foreign issuer. */
   readonly isTokenRevoked?: IsTokenRevoked;
   readonly clock: Clock;
@@ -65,9 +70,11 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticator 
     }
     return principal;
   };
+  const lookUps = createLookUps({ ...options, isTokenRevoked: options.isTokenRevoked });
   const admission = new Admission({
     ...options,
-    lookUps: createLookUps({ ...options, isTokenRevoked: options.isTokenRevoked }),
+    lookUps,
+    apiKeys: options.apiKeys && new KeyAdmission({ ...options, ...options.apiKeys, lookUps }),
     refusalLog: createRefusalLog(metrics, log, clock),
     hit,
   });

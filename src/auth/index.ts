@@ -30,6 +30,7 @@ export type InvalidationKey =
   | { readonly kind: "global" }
   | { readonly kind: "identity"; readonly issuer: string; readonly subject: string }
   | { readonly kind: "session"; readonly id: string }
+  | { readonly kind: "api_key"; readonly id: string }
   | { readonly kind: "token"; readonly id: string }
   | { readonly kind: "tenant"; readonly id: string }
   | { readonly kind: "issuer"; readonly issuer: string }

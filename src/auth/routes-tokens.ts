@@ -28,6 +28,7 @@ const verifyRoute = ({ authenticate }: TokenRouteDeps) =>
       "200: a token that is not good is `active: false`.",
     tag: "auth",
     access: ANYBODY,
+    keyScope: "read",
     body: verifyBody,
     bodyExample: { token: "eyJ…", required_permissions: ["products_catalog:manage_products"] },
     responses: { 200: { description: "What is known of the token", schema: verifyAnswer } },

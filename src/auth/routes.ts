@@ -7,11 +7,13 @@ import type { Database } from "../platform/postgres.ts";
 import type { Sealer } from "../platform/sealer.ts";
 import { createAccounts } from "./accounts/accounts.ts";
 import { createRegister } from "./accounts/register.ts";
+import { createOwnKeys } from "./api-keys/own-keys.ts";
 import type { Authenticate, Invalidate, ProvisionUser, WaitForCluster } from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { CountryOf } from "./network/country.ts";
 import { createPasswordJudge } from "./password/judge.ts";
 import type { Passwords } from "./password/password-port.ts";
+import { createApiKeyRoutes } from "./routes-api-keys.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
 import { createSessionRoutes } from "./routes-sessions.ts";
@@ -63,6 +65,11 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
       database,
       waitForCluster,
       endOwnSessions: createEndOwnSessions({ database, invalidate, throttle, metrics, ownIssuer }),
+    }),
+    ...createApiKeyRoutes({
+      database,
+      waitForCluster,
+      ownKeys: createOwnKeys({ database, invalidate, throttle }),
     }),
     ...createTokenRoutes({ authenticate }),
     ...createProfileRoutes({ database, invalidate, config }),

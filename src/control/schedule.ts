@@ -1,4 +1,5 @@
 import { removeExpiredOneTimeTokens } from "../auth/one-time/store.ts";
+import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredSessions } from "../auth/session/store.ts";
 import { removeIdleBudgets } from "../auth/throttle/store.ts";
@@ -10,6 +11,7 @@ import type { Job } from "./jobs.ts";
 export const SCHEDULED_JOBS: readonly Job[] = Object.freeze([
   { name: "trim the invalidation log", everyMs: jobLimits.trimLogMs, run: trimInvalidations },
   { name: "remove expired sessions", everyMs: jobLimits.expiredMs, run: removeExpiredSessions },
+  { name: "remove ended API keys", everyMs: jobLimits.expiredMs, run: removeEndedKeys },
   { name: "remove idle budgets", everyMs: jobLimits.expiredMs, run: removeIdleBudgets },
   {
     name: "remove expired one-time tokens",

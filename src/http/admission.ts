@@ -1,6 +1,7 @@
 import { isRejection, type Rejection } from "../platform/errors.ts";
 import { httpLimits } from "../platform/limits.ts";
 import { requestScope } from "../platform/log.ts";
+import { AMBIGUOUS, presentedToken } from "./bearer.ts";
 import type { CompiledRoute } from "./compiled-route.ts";
 import { httpErrors } from "./errors.ts";
 import type { Exchange, RateStanding } from "./exchange.ts";
@@ -31,6 +32,7 @@ export type Verdict = Rejection | undefined;
 export type Admission = (exchange: Exchange, target: CompiledRoute) => Verdict | Promise<Verdict>;
 
 const NO_TOKEN = httpErrors.rejection("authentication_required");
+const TWO_CREDENTIALS = httpErrors.rejection("malformed_request", { note: "two credentials" });
 const NOT_ALLOWED = httpErrors.rejection("permission_denied");
 
 /**
@@ -63,7 +65,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   return (exchange, target) => {
-    const token = target.isPublic ? undefined : bearerToken(exchange.raw.fields.authorization);
+    const token = target.isPublic ? undefined : presentedToken(exchange.raw.fields);
+    if (token === AMBIGUOUS) return TWO_CREDENTIALS;
     const known = token === undefined ? undefined : cached?.(token);
     if (known !== undefined) return admitCaller(exchange, target, known);
     if (target.route.unlimited !== true) {
@@ -109,12 +112,4 @@ function charge(exchange: Exchange, limit: RateLimit | undefined, key: string): 
 function rateLimited(retryAfterSeconds: number): Rejection {
   const seconds = Math.max(httpLimits.retryAfterSeconds, Math.ceil(retryAfterSeconds));
   return httpErrors.rejection("rate_limited", { headers: { "retry-after": String(seconds) } });
-}
-
-/** RFC 6750 §2.1, scheme in any case (RFC 9110 §11.1). Other schemes are no credentials here. */
-function bearerToken(authorization: string | undefined): string | undefined {
-  if (authorization === undefined || authorization.length < 8) return undefined;
-  const isBearer =
-    authorization.startsWith("Bearer ") || authorization.slice(0, 7).toLowerCase() === "bearer ";
-  return isBearer ? authorization.slice(7) : undefined;
 }

@@ -1,8 +1,8 @@
 import type { Histogram, Metrics } from "../platform/metrics.ts";
 import { httpLimits } from "../platform/limits.ts";
-import type { Principal, PrincipalKind } from "./principal.ts";
+import type { KeyScope, Principal } from "./principal.ts";
 import { createRouter, parameterNames, type Router } from "./router.ts";
-import type { Method, Route } from "./route.ts";
+import { keyScopeOf, kindsOf, type Method, type Route } from "./route.ts";
 import {
   compileBody,
   compileParams,
@@ -26,8 +26,6 @@ export interface CompiledRoute {
   readonly deadlineMs: number;
   readonly seconds: Histogram;
 }
-
-const DEFAULT_KINDS: readonly PrincipalKind[] = ["user", "api_key"];
 
 /** The route table, compiled: aliases are further entries that lead to the same handler. */
 export function compileRoutes(
@@ -83,10 +81,18 @@ function placesOf(route: Route): { method: Method; path: string }[] {
 function callersOf(route: Route): (principal: Principal) => boolean {
   const { access } = route;
   if (access.kind === "public") return () => true;
-  const kinds = access.kinds ?? DEFAULT_KINDS;
-  if (access.kind === "authenticated") return (principal) => kinds.includes(principal.kind);
+  const kinds = kindsOf(access);
+  const scope = keyScopeOf(route);
+  const isCaller = (principal: Principal) =>
+    kinds.includes(principal.kind) &&
+    (principal.kind !== "api_key" || hasKeyScope(principal, scope));
+  if (access.kind === "authenticated") return isCaller;
   const { context, permission } = access;
   return (principal) =>
-    kinds.includes(principal.kind) &&
-    (principal.permissions[context]?.includes(permission) ?? false);
+    isCaller(principal) && (principal.permissions[context]?.includes(permission) ?? false);
+}
+
+/** The scopes of a key are one of `read`, `write` and `read write`. */
+function hasKeyScope({ scope }: Principal, needed: KeyScope): boolean {
+  return scope?.includes(needed) === true;
 }

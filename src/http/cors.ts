@@ -16,6 +16,7 @@ const REQUEST_FIELDS = [
   "if-none-match",
   "idempotency-key",
   "traceparent",
+  "x-api-key",
   "x-correlation-id",
   "x-request-id",
 ].join(", ");

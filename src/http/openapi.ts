@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { TSchema } from "typebox";
 import { shapeOf } from "./convert.ts";
-import type { ResponseDoc, Route } from "./route.ts";
+import { keyScopeOf, kindsOf, type ResponseDoc, type Route } from "./route.ts";
 
 type Json = Record<string, unknown>;
 
@@ -36,7 +36,13 @@ export function toOpenApi(
           type: "http",
           scheme: "bearer",
           bearerFormat: "JWT",
-          description: `An access token of ${about.issuer} (from /auth/login), or of a configured issuer.`,
+          description: `An access token of ${about.issuer} (from /auth/login) or of a configured issuer, or an API key.`,
+        },
+        apiKey: {
+          type: "apiKey",
+          in: "header",
+          name: "x-api-key",
+          description: "An API key (from /auth/api-keys). Never together with `Authorization`.",
         },
       },
       schemas: { Problem: problemSchema() },
@@ -56,10 +62,13 @@ function toOperation(route: Route): Json {
     tags: [route.tag],
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
-    security: route.access.kind === "public" ? [] : [{ bearerAuth: [] }],
+    security: toSecurity(route),
     parameters: [...toParameters("path", route.params), ...toParameters("query", route.query)],
     responses: toResponses(route),
   };
+  const kinds = kindsOf(route.access);
+  if (kinds.length > 0) operation["x-callers"] = kinds;
+  if (kinds.includes("api_key")) operation["x-key-scope"] = keyScopeOf(route);
   if (route.access.kind === "permission") {
     operation["x-permission"] = `${route.access.context}:${route.access.permission}`;
   }
@@ -76,6 +85,12 @@ function toOperation(route: Route): Json {
     };
   }
   return operation;
+}
+
+function toSecurity({ access }: Route): Json[] {
+  if (access.kind === "public") return [];
+  const takesKeys = kindsOf(access).includes("api_key");
+  return [{ bearerAuth: [] }, ...(takesKeys ? [{ apiKey: [] }] : [])];
 }
 
 function operationId({ method, path }: Route): string {

@@ -9,6 +9,26 @@ export type ContextName = (typeof CONTEXTS)[number];
 
 export type PrincipalKind = "user" | "machine" | "api_key";
 
+/** Whether a key may only read. A key that writes and is to read too has both. */
+export type KeyScope = "read" | "write";
+
+/** What an API key is allowed beside its permissions. */
+export interface ApiKeyTerms {
+  readonly id: string;
+  /** Its own request rate, under the common one of its owner. */
+  readonly rate?: { readonly count: number; readonly seconds: number };
+  readonly quota?: KeyQuota;
+}
+
+/** Requests in a calendar day or month (UTC). */
+export interface KeyQuota {
+  readonly count: number;
+  readonly period: "day" | "month";
+  /** How many were written down when the key was looked up, and the first day of their period. */
+  readonly used: number;
+  readonly periodStart: string;
+}
+
 /**
  * The authenticated caller inside a request. Deeply frozen; the same value is handed to every
  * request that carries the same token while it is cached.
@@ -35,7 +55,10 @@ export interface Principal {
   readonly authTime: number;
   /** `exp` of the token, seconds since the epoch. */
   readonly expiresAt: number;
+  /** RFC 6749 §3.3. Of an API key: its key scopes, which decide what it may do to a route. */
   readonly scope: string | undefined;
+  /** The key, when one is calling. */
+  readonly apiKey: ApiKeyTerms | undefined;
   readonly roles: Readonly<Partial<Record<ContextName, readonly string[]>>>;
   readonly permissions: Readonly<Partial<Record<ContextName, readonly string[]>>>;
 }

@@ -6,6 +6,8 @@ export interface HeaderFields {
   readonly pairs: readonly string[];
   readonly host: string;
   readonly authorization: string | undefined;
+  /** `x-api-key` */
+  readonly apiKey: string | undefined;
   readonly contentType: string | undefined;
   readonly origin: string | undefined;
   readonly requestId: string | undefined;

@@ -1,5 +1,5 @@
 import type { Static, TSchema } from "typebox";
-import type { ContextName, PrincipalKind } from "./principal.ts";
+import type { ContextName, KeyScope, PrincipalKind } from "./principal.ts";
 import type { Reply } from "./reply.ts";
 import type { Request } from "./request.ts";
 
@@ -25,6 +25,19 @@ export const PUBLIC: Access = Object.freeze({ kind: "public" });
 export const AUTHENTICATED: Access = Object.freeze({ kind: "authenticated" });
 export function needs(context: ContextName, permission: string): Access {
   return Object.freeze({ kind: "permission", context, permission });
+}
+
+const DEFAULT_KINDS: readonly PrincipalKind[] = Object.freeze(["user", "api_key"] as const);
+
+/** Who may call besides what else is asked of them; nobody in particular for a public route. */
+export function kindsOf(access: Access): readonly PrincipalKind[] {
+  if (access.kind === "public") return [];
+  return access.kinds ?? DEFAULT_KINDS;
+}
+
+/** What an API key needs to call: to read for a GET, to write for the rest. */
+export function keyScopeOf(route: Pick<Route, "method" | "keyScope">): KeyScope {
+  return route.keyScope ?? (route.method === "GET" ? "read" : "write");
 }
 
 export interface ResponseDoc {
@@ -57,6 +70,8 @@ export interface RouteDefinition<
   /** OpenAPI tag and log label: a context name, `auth`, `health`, `docs`. */
   readonly tag: string;
   readonly access: Access;
+  /** What an API key needs, where the method does not tell. */
+  readonly keyScope?: KeyScope;
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;

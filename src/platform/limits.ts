@@ -2,6 +2,7 @@
  * Every size, count and time-out of the program, by the part that obeys it. The unit is the last
  * word of the name.
  */
+export * from "./limits-api-keys.ts";
 export * from "./limits-auth.ts";
 export * from "./limits-throttle.ts";
 export * from "./limits-passwords.ts";

@@ -87,12 +87,14 @@ export function toLoggedError(error: unknown, depth = 0): unknown {
 // One pass over the finished line, whatever way a secret or a control character got into it.
 // U+007F to U+009F and the two line separators are the ones JSON leaves as they are.
 // eslint-disable-next-line no-control-regex
-const SUSPECT = /[\u007f-\u009f\u2028\u2029]|eyJ[\w-]{6}|[Bb]earer |:\/\/[^\s/@"]*:[^\s/@"]*@/;
+const SUSPECT =
+  /[\u007f-\u009f\u2028\u2029]|eyJ[\w-]{6}|brg_\w{6}|[Bb]earer |:\/\/[^\s/@"]*:[^\s/@"]*@/;
 
 export function scrubLine(line: string): string {
   if (!SUSPECT.test(line)) return line;
   return line
     .replace(/eyJ[\w-]{6,}(?:\.[\w-]*)*/g, CENSORED)
+    .replace(/brg_\w{6,}/g, CENSORED)
     .replace(/([Bb]earer )[\w.~+/=-]+/g, `$1${CENSORED}`)
     .replace(/(:\/\/[^\s/@":]*):[^\s/@"]*@/g, `$1:${CENSORED}@`)
     .replace(/[\u007f-\u009f\u2028\u2029]/g, (character) => {

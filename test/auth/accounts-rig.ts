@@ -1,9 +1,12 @@
+import { createGuesses } from "../../src/auth/api-keys/guesses.ts";
+import { createLoadKey } from "../../src/auth/api-keys/store-live.ts";
 import { createAuthenticate } from "../../src/auth/authenticate.ts";
 import { createAuthCache } from "../../src/auth/cache/auth-cache.ts";
 import { createDocumentCache } from "../../src/auth/cache/document-cache.ts";
 import { createGenerations } from "../../src/auth/cache/generations.ts";
 import { createLease } from "../../src/auth/cache/lease.ts";
 import { createLocalIssuer } from "../../src/auth/issuers/local.ts";
+import type { InvalidationKey } from "../../src/auth/index.ts";
 import { createIssuerRegistry } from "../../src/auth/issuers/registry.ts";
 import { createKeyRing, type KeyRing } from "../../src/auth/keys/key-ring.ts";
 import { createSealer } from "../../src/auth/keys/sealer.ts";
@@ -16,7 +19,7 @@ import { createIsTokenRevoked } from "../../src/auth/revocation/revoked-tokens.t
 import { createAuthRoutes } from "../../src/auth/routes.ts";
 import { createLoadSession } from "../../src/auth/session/store.ts";
 import { createPolicyOf } from "../../src/auth/tenants/policies.ts";
-import type { ThrottleSizes } from "../../src/auth/throttle/throttle.ts";
+import { createThrottle, type ThrottleSizes } from "../../src/auth/throttle/throttle.ts";
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline } from "../../src/auth/verify-pool.ts";
 import { createIam } from "../../src/contexts/iam/index.ts";
@@ -90,6 +93,13 @@ export async function startApp(options: AppOptions) {
     loadSession: createLoadSession(database),
     loadRoles: iam.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
+    apiKeys: {
+      loadKey: createLoadKey(database),
+      guesses: createGuesses(
+        createThrottle(database, metrics, { ...WIDE, ...options.budgets }),
+        clock,
+      ),
+    },
     clock,
     metrics,
     log,
@@ -124,6 +134,7 @@ export async function startApp(options: AppOptions) {
     metrics,
     clock,
     authenticate,
+    cached: authenticate.known,
   });
   const call = createCall(pipeline);
   return {
@@ -135,6 +146,8 @@ export async function startApp(options: AppOptions) {
     pipeline,
     authenticate,
     invalidate,
+    /** As if another process had logged it. */
+    invalidateNow: (key: InvalidationKey) => generations.bump(key),
     waits,
     call,
     /** What was queued for an address, the newest first. */
@@ -188,6 +201,7 @@ export function createCall(pipeline: Pipeline) {
         pairs: Object.entries(headers).flat(),
         host: headers["host"]!,
         authorization: headers["authorization"],
+        apiKey: headers["x-api-key"],
         contentType: headers["content-type"],
         origin: headers["origin"],
         requestId: headers["x-request-id"],

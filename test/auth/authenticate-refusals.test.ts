@@ -11,7 +11,7 @@ const REFUSED: readonly [string, (rig: Rig) => string][] = [
   ["shape", () => ""],
   ["shape", () => "a.b"],
   ["length", () => `${"a".repeat(20_000)}.b.c`],
-  ["api_key", () => "brg_0123456789"],
+  ["api_key_text", () => "brg_0123456789"],
   ["refresh_token", () => "mac-1.01890000-0000-7000-8000-000000000003.7.AAAAAAAAAAAAAAAAAAAAAAAA"],
   ["alg", () => `${encode({ typ: "at+jwt" })}.${encode({})}.AAAA`],
   ["issuer", () => ownToken({ iss: "https://else.example" })],

@@ -48,6 +48,7 @@ export function principalOf(userId: string, permissions: Principal["permissions"
     authTime: 0,
     expiresAt: 4_000_000_000,
     scope: undefined,
+    apiKey: undefined,
     roles: {},
     permissions,
   });
@@ -192,6 +193,7 @@ export function rawRequest(
       pairs: Object.entries(headers).flat(),
       host: headers["host"] ?? "localhost",
       authorization: headers["authorization"],
+      apiKey: headers["x-api-key"],
       contentType: headers["content-type"] ?? (body === undefined ? undefined : "application/json"),
       origin: headers["origin"],
       requestId: headers["x-request-id"],

@@ -85,7 +85,9 @@ test("schemas are those that validate", () => {
 });
 
 test("protected routes say so, and what they need", () => {
-  assert.deepEqual(operation.security, [{ bearerAuth: [] }]);
+  assert.deepEqual(operation.security, [{ bearerAuth: [] }, { apiKey: [] }]);
+  assert.deepEqual(operation["x-callers"], ["user", "api_key"]);
+  assert.equal(operation["x-key-scope"], "write");
   assert.equal(operation["x-permission"], "iam:manage_things");
   assert.deepEqual(operation["x-aliases"], ["PUT /things/{id}"]);
   assert.deepEqual(document.paths["/open"].get.security, []);

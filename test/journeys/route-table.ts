@@ -131,6 +131,12 @@ export async function openRouteTable() {
     id: ({ path }) => made(path.replace("/{id}", ""), { name: newId() }),
     user_id: async () => (await callers.makeCaller()).id,
     session_id: async (_, caller) => (await callers.openTokens(caller)).sessionId,
+    api_key_id: async (_, caller) => {
+      const body = { name: "a key", scopes: ["read"] };
+      const { token } = caller;
+      const answer = await ask({ method: "POST", path: "/auth/api-keys", token, body });
+      return answer.body.api_key.id as string;
+    },
     context: async () => "recipes_catalog",
     name: async ({ method }) => {
       if (method !== "PATCH") return "user";

@@ -1,9 +1,12 @@
+import { API_KEY_PREFIX } from "../../http/bearer.ts";
 import type { Principal } from "../../http/principal.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { isRejection, type Rejection } from "../../platform/errors.ts";
 import { admissionLimits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
+import type { KeyAdmission } from "../api-keys/admission.ts";
+import { readKeyText, type KeyText } from "../api-keys/key-text.ts";
 import type { AuthCache, CachedEntry } from "../cache/auth-cache.ts";
 import type { Captured, GenerationIndexes, Generations } from "../cache/generations.ts";
 import type { Issuer } from "../issuers/issuer.ts";
@@ -26,6 +29,7 @@ export interface AdmissionOptions {
   readonly cache: AuthCache;
   readonly generations: Generations;
   readonly lookUps: LookUps;
+  readonly apiKeys: KeyAdmission | undefined;
   readonly refusalLog: RefusalLog;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -88,6 +92,7 @@ export class Admission {
     address: string,
     entry: CachedEntry | undefined,
   ): Outcome | Promise<Outcome> {
+    if (token.startsWith(API_KEY_PREFIX)) return this.#beginKey(token, address, entry);
     const { issuers, lookUps, clock } = this.#options;
     if (entry !== undefined) {
       if (lookUps.isAway())
@@ -104,6 +109,41 @@ export class Admission {
       return this.#refuse(refusals.LOOK_UPS_AWAY, token, address, candidate.claims);
     }
     return this.#flights.lead(token, () => this.#verify(token, address, candidate));
+  }
+
+  #beginKey(
+    token: string,
+    address: string,
+    entry: CachedEntry | undefined,
+  ): Outcome | Promise<Outcome> {
+    const { lookUps, apiKeys } = this.#options;
+    const key = readKeyText(token);
+    if (key === undefined) return this.#refuse(tokenInvalid("api_key_text"), token, address);
+    if (apiKeys === undefined) return this.#refuse(tokenInvalid("api_key_unknown"), token, address);
+    const refusal = entry === undefined ? apiKeys.refusal(address) : undefined;
+    if (refusal !== undefined) return this.#refuse(refusal, token, address);
+    if (lookUps.isAway()) return this.#refuse(refusals.LOOK_UPS_AWAY, token, address);
+    return this.#flights.lead(token, () => this.#admitKey(apiKeys, token, address, key, entry));
+  }
+
+  async #admitKey(
+    apiKeys: KeyAdmission,
+    token: string,
+    address: string,
+    key: KeyText,
+    entry: CachedEntry | undefined,
+  ): Promise<Verdict> {
+    const { cache } = this.#options;
+    const verdict = await (entry === undefined
+      ? apiKeys.admit(key, address)
+      : apiKeys.admitAgain(key, entry));
+    const { outcome, fill } = verdict;
+    if (fill !== undefined) cache.fill(token, fill);
+    if (isRejection(outcome)) {
+      if (outcome !== refusals.LOOK_UPS_AWAY) cache.drop(token);
+      this.#refuse(outcome, token, address, entry?.claims, key.id);
+    }
+    return verdict;
   }
 
   async #verify(token: string, address: string, candidate: Candidate): Promise<Verdict> {
@@ -181,12 +221,19 @@ export class Admission {
     }
   }
 
-  #refuse(rejection: Rejection, token: string, address: string, claims?: Claims): Rejection {
+  #refuse(
+    rejection: Rejection,
+    token: string,
+    address: string,
+    claims?: Claims,
+    apiKeyId?: string,
+  ): Rejection {
     return this.#options.refusalLog.refuse(rejection, {
       token,
       address,
       issuer: claims?.issuer,
       sessionId: claims?.sessionId,
+      apiKeyId,
     });
   }
 }

@@ -7,9 +7,6 @@ import type { IssuerRegistry } from "../issuers/registry.ts";
 import type { VerifyTask } from "../token/batch.ts";
 import { tokenInvalid } from "./refusals.ts";
 
-/** Begins an API key. Keys are not issued yet, so everything of this shape is refused. */
-export const API_KEY_PREFIX = "brg_";
-
 /** A token that a good signature would make one of an issuer we trust. Nothing is verified yet. */
 export interface Candidate {
   readonly issuer: Issuer;
@@ -27,7 +24,6 @@ export function readCandidate(
   issuers: IssuerRegistry,
   nowSeconds: number,
 ): Candidate | Rejection {
-  if (token.startsWith(API_KEY_PREFIX)) return tokenInvalid("api_key");
   const parsed = parseToken(token);
   if (isTokenFault(parsed)) {
     return tokenInvalid(isRefreshToken(token) ? "refresh_token" : parsed.fault);

@@ -28,6 +28,8 @@ export interface Found {
 export interface LookUps {
   /** Undefined when the database does not answer in time; then nobody is let in or refused. */
   find(claims: Claims): Promise<Found | undefined>;
+  /** The same for another question to the database. */
+  attempt<T>(ask: () => Promise<T>): Promise<{ readonly value: T } | undefined>;
   /** True for a moment after a failure: callers are answered without another try. */
   isAway(): boolean;
 }
@@ -59,20 +61,23 @@ export function createLookUps(options: LookUpsOptions): LookUps {
     return { isOwn, session, isTokenRevoked: session?.tokenRevoked ?? isRevoked, grants };
   }
 
+  async function attempt<T>(ask: () => Promise<T>): Promise<{ value: T } | undefined> {
+    const beganMs = clock.monotonicMs();
+    try {
+      return { value: await withDeadline(ask(), admissionLimits.lookUpDeadlineMs) };
+    } catch (error) {
+      failures.add();
+      if (clock.monotonicMs() >= awayUntilMs) log.warn({ event: "look_up_failed", error });
+      awayUntilMs = clock.monotonicMs() + admissionLimits.awayMs;
+      return undefined;
+    } finally {
+      seconds.observe((clock.monotonicMs() - beganMs) / 1000);
+    }
+  }
+
   return {
-    async find(claims) {
-      const beganMs = clock.monotonicMs();
-      try {
-        return await withDeadline(read(claims), admissionLimits.lookUpDeadlineMs);
-      } catch (error) {
-        failures.add();
-        if (clock.monotonicMs() >= awayUntilMs) log.warn({ event: "look_up_failed", error });
-        awayUntilMs = clock.monotonicMs() + admissionLimits.awayMs;
-        return undefined;
-      } finally {
-        seconds.observe((clock.monotonicMs() - beganMs) / 1000);
-      }
-    },
+    find: async (claims) => (await attempt(() => read(claims)))?.value,
+    attempt,
     isAway: () => awayUntilMs > 0 && clock.monotonicMs() < awayUntilMs,
   };
 }

@@ -30,6 +30,7 @@ export function toPrincipal({ claims, tenantId, session, grants }: PrincipalSour
     authTime: claims.authTime,
     expiresAt: claims.expiresAt,
     scope: claims.scope,
+    apiKey: undefined,
     roles: frozenLists(grants.roles),
     permissions: frozenLists(grants.permissions),
   });

@@ -11,7 +11,10 @@ import { tokenLabel } from "../token/digest.ts";
 /** Why a token is refused: what is wrong with its text, or the rest. For log and metrics. */
 const REASONS = [
   ...TOKEN_FAULTS,
-  "api_key",
+  "api_key_text",
+  "api_key_unknown",
+  "api_key_secret",
+  "api_key_ended",
   "refresh_token",
   "issuer",
   "key",
@@ -68,12 +71,20 @@ export function tooManyBadSignatures(retryAfterSeconds: number): Rejection {
   });
 }
 
+export function tooManyGuesses(retryAfterSeconds: number): Rejection {
+  return httpErrors.rejection("rate_limited", {
+    note: "unknown API keys",
+    headers: { "retry-after": String(retryAfterSeconds) },
+  });
+}
+
 /** What is known of a refused token. */
 export interface RefusedToken {
   readonly token: string;
   readonly address: string;
   readonly issuer?: string | undefined;
   readonly sessionId?: string | undefined;
+  readonly apiKeyId?: string | undefined;
 }
 
 export interface RefusalLog {
@@ -98,7 +109,7 @@ export function createRefusalLog(metrics: Metrics, log: Logger, clock: Clock): R
   let suppressed = 0;
 
   return {
-    refuse(rejection, { token, address, issuer, sessionId }) {
+    refuse(rejection, { token, address, issuer, sessionId, apiKeyId }) {
       counters.get(rejection.code)!.add();
       const second = clock.nowSeconds();
       if (second !== secondBegan) {
@@ -121,6 +132,7 @@ export function createRefusalLog(metrics: Metrics, log: Logger, clock: Clock): R
           address,
           issuer,
           session_id: sessionId,
+          api_key_id: apiKeyId,
         },
         "token refused",
       );

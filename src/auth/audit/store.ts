@@ -14,7 +14,10 @@ export type AuditAction =
   | "refresh.ahead"
   | "session.end"
   | "session.evict"
-  | "logout";
+  | "logout"
+  | "api_key.create"
+  | "api_key.rotate"
+  | "api_key.revoke";
 
 /** One line of the audit log. Ids only: what somebody typed may be a password. */
 export interface AuditEvent {

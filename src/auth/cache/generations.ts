@@ -1,17 +1,15 @@
 import { createKeyedHash } from "../../platform/keyed-hash.ts";
-import { platformErrors } from "../../platform/errors.ts";
 import type { SharedMemory } from "../../platform/shared-memory.ts";
 import type { InvalidationKey } from "../index.ts";
 
 /**
- * What a principal depends on: all of it computable from the token and the issuer's settings
- * alone. A session or an API key, not both.
+ * What the principal of a token depends on: all of it computable from the token and the issuer's
+ * settings alone.
  */
 export interface Dependencies {
   readonly issuer: string;
   readonly subject: string;
   readonly sessionId?: string | undefined;
-  readonly apiKeyId?: string | undefined;
   readonly tokenId?: string | undefined;
   readonly tenantId?: string | undefined;
 }
@@ -79,14 +77,10 @@ export function createGenerations(shared: SharedMemory): Generations {
     key.kind === "global" ? globalIndex : indexOf(key.kind, textOf(key));
 
   return {
-    indexesOf({ issuer, subject, sessionId, apiKeyId, tokenId, tenantId }) {
-      if (sessionId !== undefined && apiKeyId !== undefined) {
-        throw platformErrors.failure("internal", { note: "a session and an API key at once" });
-      }
-      const access = sessionId ?? apiKeyId;
+    indexesOf({ issuer, subject, sessionId, tokenId, tenantId }) {
       const indexes = [globalIndex, indexOf("issuer", issuer), rolesIndex];
       indexes.push(indexOf("identity", identityText(issuer, subject)));
-      if (access !== undefined) indexes.push(indexOf("session", access));
+      if (sessionId !== undefined) indexes.push(indexOf("session", sessionId));
       if (tokenId !== undefined) indexes.push(indexOf("token", tokenId));
       if (tenantId !== undefined) indexes.push(indexOf("tenant", tenantId));
       return Uint16Array.from(indexes);

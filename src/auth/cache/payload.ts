@@ -36,6 +36,7 @@ const PRINCIPAL_FIELDS = Object.keys({
   authTime: 0,
   expiresAt: 0,
   scope: 0,
+  apiKey: 0,
   roles: 0,
   permissions: 0,
 } satisfies Record<keyof Principal, 0>) as (keyof Principal)[];

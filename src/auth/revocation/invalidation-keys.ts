@@ -29,6 +29,7 @@ function readKey(value: unknown): InvalidationKey | undefined {
     case "policies":
       return { kind };
     case "session":
+    case "api_key":
     case "token":
     case "tenant":
       return typeof id === "string" ? { kind, id } : undefined;

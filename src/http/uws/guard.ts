@@ -5,6 +5,7 @@ import { httpErrors } from "../errors.ts";
 export interface FieldCount {
   readonly hosts: number;
   readonly authorizations: number;
+  readonly apiKeys: number;
   readonly contentTypes: number;
   readonly cookies: number;
   readonly contentLengths: number;
@@ -73,7 +74,8 @@ export function guard(method: string, fields: FieldCount, forwardedHops: number)
       return length !== 0 ? CUT : UNKNOWN_METHOD;
   }
   if (fields.hosts !== 1) return BAD_HOST;
-  if (fields.authorizations > 1 || fields.contentTypes > 1 || fields.cookies > 1) return REPEATED;
+  if (fields.authorizations > 1 || fields.apiKeys > 1) return REPEATED;
+  if (fields.contentTypes > 1 || fields.cookies > 1) return REPEATED;
   if (forwardedHops > 0 && fields.forwardedFors > 1) return REPEATED;
   return length === 0 ? PASS_EMPTY : { kind: "pass", contentLength: length };
 }

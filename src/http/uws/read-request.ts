@@ -11,6 +11,7 @@ export class ReadFields implements HeaderFields, FieldCount {
   readonly pairs: string[] = [];
   host = "";
   authorization: string | undefined;
+  apiKey: string | undefined;
   contentType: string | undefined;
   origin: string | undefined;
   requestId: string | undefined;
@@ -20,6 +21,7 @@ export class ReadFields implements HeaderFields, FieldCount {
   contentLength: string | undefined;
   hosts = 0;
   authorizations = 0;
+  apiKeys = 0;
   contentTypes = 0;
   cookies = 0;
   contentLengths = 0;
@@ -39,6 +41,12 @@ export class ReadFields implements HeaderFields, FieldCount {
       case 6:
         if (name === "cookie") this.cookies += 1;
         else if (name === "origin") this.origin ??= value;
+        break;
+      case 9:
+        if (name === "x-api-key") {
+          this.apiKey ??= value;
+          this.apiKeys += 1;
+        }
         break;
       case 11:
         if (name === "traceparent") this.traceparent ??= value;

@@ -82,6 +82,7 @@ export function principalOf(subject: string, roles: Principal["roles"] = {}): Pr
     authTime: 1_800_000_000,
     expiresAt: 1_800_001_800,
     scope: undefined,
+    apiKey: undefined,
     roles,
     permissions: { products_catalog: ["access_products"] },
   };

@@ -33,6 +33,7 @@ function principal(username: string, permissions: readonly string[]): Principal 
     authTime: 0,
     expiresAt: 0,
     scope: undefined,
+    apiKey: undefined,
     roles: {},
     permissions: { products_catalog: permissions },
   });
@@ -103,6 +104,7 @@ function rawRequest(
       pairs: Object.entries(headers).flat(),
       host: "localhost:8000",
       authorization: `Bearer ${caller.username}`,
+      apiKey: undefined,
       contentType: body === undefined ? undefined : "application/json",
       origin: undefined,
       requestId: undefined,
