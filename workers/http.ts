@@ -11,7 +11,7 @@ import { controlLimits } from "../src/platform/limits.ts";
 import { createLogger } from "../src/platform/log.ts";
 import { createMetrics } from "../src/platform/metrics.ts";
 import { createDatabase } from "../src/platform/postgres.ts";
-import { draining } from "../src/platform/shared-memory.ts";
+import { draining, passwordTasks } from "../src/platform/shared-memory.ts";
 import type { StartOrder, ThreadData } from "../src/platform/thread-data.ts";
 import { createPort } from "../src/platform/thread-port.ts";
 
@@ -59,7 +59,11 @@ async function start(order: StartOrder): Promise<void> {
     database,
     keys: order.keys,
     verify: verifyPool.verify,
-    passwords: createRemotePasswords(port),
+    passwords: createRemotePasswords({
+      port,
+      tasksOfAll: passwordTasks(shared).read,
+      threads: config.passwordThreads,
+    }),
     isReady: () => watch.mainIsAlive() && !draining(shared).isDraining(),
   });
   port.on("keys", app.replaceKeys);

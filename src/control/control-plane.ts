@@ -12,6 +12,7 @@ import {
   createSharedMemory,
   draining,
   nextSpawn,
+  passwordTasks,
   type SharedMemory,
 } from "../platform/shared-memory.ts";
 import { createMetricsBoard, type MetricsBoard } from "./metrics-board.ts";
@@ -82,7 +83,12 @@ interface SupervisorParts {
 
 function openSupervisor(parts: SupervisorParts): Supervisor {
   const { config, shared, board, log, lifecycle } = parts;
-  const passwords = createPasswordPool({ config, metrics: board.main, log });
+  const passwords = createPasswordPool({
+    config,
+    metrics: board.main,
+    log,
+    onCount: passwordTasks(shared).write,
+  });
   lifecycle.own("password pool", () => passwords.close());
   const claimsTable = createTableUpkeep({ shared, clock: systemClock, metrics: board.main });
   const sweep = setInterval(() => claimsTable.sweep(), controlLimits.claimsSweepMs);

@@ -1,7 +1,5 @@
 /** The limits of passwords; imported through `limits.ts`. */
 export const passwordLimits = Object.freeze({
-  /** How long a thread takes main's word that the queue is full. */
-  believedFullMs: 100,
   maxCodePoints: 256,
   /** Longest text a body may carry: 256 code points of two units each. */
   maxCharacters: 512,

@@ -36,6 +36,7 @@ export const controlWords = Object.freeze({
   leaseWall: 4,
   leaseTicks: 5,
   ratesSweptSeconds: 6,
+  passwordTasks: 7,
   perThread: 8,
 });
 
@@ -151,6 +152,18 @@ export function draining(shared: SharedMemory): { begin(): void; isDraining(): b
   return {
     begin: () => void Atomics.store(view, controlWords.draining, 1),
     isDraining: () => Atomics.load(view, controlWords.draining) === 1,
+  };
+}
+
+/** Password tasks that run and wait, of all threads together: written by main, read by everybody. */
+export function passwordTasks(shared: SharedMemory): {
+  write(count: number): void;
+  read(): number;
+} {
+  const view = new Int32Array(shared.control);
+  return {
+    write: (count) => void Atomics.store(view, controlWords.passwordTasks, count),
+    read: () => Atomics.load(view, controlWords.passwordTasks),
   };
 }
 

@@ -6,6 +6,11 @@ export interface PasswordVerdict {
   readonly rehash: boolean;
 }
 
+/** A place in the queue of password tasks. */
+export interface Place {
+  release(): void;
+}
+
 /**
  * The slow work on passwords, done elsewhere. All reject with `overloaded` (503, `Retry-After`)
  * when too many wait. Aborting the signal cancels what has not begun. A password is never part of
@@ -13,10 +18,11 @@ export interface PasswordVerdict {
  */
 export interface Passwords {
   /**
-   * Throws `overloaded` while it is known that nothing more is taken. To be asked before anything
-   * is done for a login, so that a storm of them is refused for next to nothing.
+   * Keeps a place in the queue for one task, before anything else is done for it, so that a storm
+   * of logins is refused for next to nothing. Throws `overloaded` when there is none. The place is
+   * given back when the task is done or not wanted any more; a second time changes nothing.
    */
-  assertRoom?(): void;
+  takePlace?(): Place;
   /** A hash that says how it was made. */
   hash(password: string, signal?: AbortSignal): Promise<string>;
   /** Without a hash (nobody of that name) the same work is done, and the answer is no. */

@@ -16,6 +16,8 @@ export interface PasswordPoolOptions {
   readonly clock?: Clock;
   /** Tasks that may wait, of all HTTP threads together. */
   readonly queueMax?: number;
+  /** Told how many tasks run and wait, whenever that changes. */
+  readonly onCount?: (tasks: number) => void;
 }
 
 export interface PasswordPoolStats {
@@ -62,13 +64,15 @@ class WaitingPool implements PasswordPool {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #seconds: Histogram;
+  readonly #onCount: (tasks: number) => void;
   readonly #waiting = new Set<Waiter>();
   readonly #totals = { done: 0, refused: 0, cancelled: 0 };
   #running = 0;
   #pool: Promise<Piscina> | undefined;
   #isClosed = false;
 
-  constructor({ config, metrics, log, clock, queueMax }: PasswordPoolOptions) {
+  constructor({ config, metrics, log, clock, queueMax, onCount }: PasswordPoolOptions) {
+    this.#onCount = onCount ?? (() => {});
     this.#threads = config.passwordThreads;
     this.#algorithm = config.passwordHash;
     this.#queueMax = queueMax ?? limits.queueMax;
@@ -92,6 +96,7 @@ class WaitingPool implements PasswordPool {
       this.#waiting.add(waiter);
       signal?.addEventListener("abort", () => this.#cancel(waiter), { once: true });
       this.#dispatch();
+      this.#tellCount();
     });
   }
 
@@ -122,7 +127,12 @@ class WaitingPool implements PasswordPool {
     // What has begun is finished: a thread cannot be interrupted in a hash.
     if (!this.#waiting.delete(waiter)) return;
     this.#totals.cancelled++;
+    this.#tellCount();
     waiter.reject(cancelled());
+  }
+
+  #tellCount(): void {
+    this.#onCount(this.#running + this.#waiting.size);
   }
 
   #dispatch(): void {
@@ -151,6 +161,7 @@ class WaitingPool implements PasswordPool {
       this.#seconds.observe((this.#clock.monotonicMs() - startedMs) / 1000);
       this.#running--;
       this.#dispatch();
+      this.#tellCount();
     }
   }
 }

@@ -1,41 +1,65 @@
-import { systemClock, type Clock } from "../../platform/clock.ts";
-import { AppError, platformErrors } from "../../platform/errors.ts";
+import { platformErrors } from "../../platform/errors.ts";
 import { passwordLimits as limits } from "../../platform/limits.ts";
 import type { ThreadPort } from "../../platform/thread-port.ts";
-import type { Passwords } from "./password-port.ts";
+import type { Passwords, Place } from "./password-port.ts";
 import { toPasswords } from "./run-tasks.ts";
 
+export interface RemotePasswordsOptions {
+  readonly port: Pick<ThreadPort, "request">;
+  /** Tasks that main has, of all threads together. */
+  readonly tasksOfAll: () => number;
+  /** Threads that hash. */
+  readonly threads: number;
+  readonly queueMax?: number;
+}
+
+// Made once: a storm is refused thousands of times a second, and a stack each would cost more than
+// all the rest of the refusal.
+const NO_PLACE = platformErrors.failure("overloaded", {
+  note: "no place in the password queue",
+  headers: { "retry-after": String(limits.retryAfterSeconds) },
+});
+
 /**
- * Password work of an HTTP thread: asked of main, cancelled there when the request goes away. When
- * main has said that its queue is full, the thread believes it for a moment: much shorter than the
- * queue lasts, so the threads that hash never run dry.
+ * Password work of an HTTP thread: asked of main, cancelled there when the request goes away.
+ *
+ * A place is counted here from the moment it is taken, long before its task reaches main; what
+ * main tells adds the tasks of other threads. Two threads may still take the last place at once:
+ * then main refuses one of them.
  */
-export function createRemotePasswords(
-  port: Pick<ThreadPort, "request">,
-  clock: Clock = systemClock,
-): Passwords {
-  let fullUntilMs = 0;
+export function createRemotePasswords(options: RemotePasswordsOptions): Passwords {
+  const { port, tasksOfAll, threads, queueMax = limits.queueMax } = options;
+  /** Places taken here, and tasks of ours that main has. */
+  let taken = 0;
+  let sent = 0;
   const passwords = toPasswords(async (task, signal) => {
+    sent++;
     try {
       return await port.request("password", task, {
         deadlineMs: limits.answerDeadlineMs,
         ...(signal === undefined ? {} : { signal }),
       });
-    } catch (error) {
-      if (error instanceof AppError && error.code === "overloaded") {
-        fullUntilMs = clock.monotonicMs() + limits.believedFullMs;
-      }
-      throw error;
+    } finally {
+      sent--;
     }
   });
   return {
     ...passwords,
-    assertRoom() {
-      if (clock.monotonicMs() >= fullUntilMs) return;
-      throw platformErrors.failure("overloaded", {
-        note: "the password queue was full a moment ago",
-        headers: { "retry-after": String(limits.retryAfterSeconds) },
-      });
+    takePlace() {
+      const others = Math.max(0, tasksOfAll() - sent);
+      if (Math.max(taken, sent) + others >= queueMax + threads) throw NO_PLACE;
+      taken++;
+      return placeOf(() => taken--);
+    },
+  };
+}
+
+function placeOf(giveBack: () => void): Place {
+  let isHeld = true;
+  return {
+    release() {
+      if (isHeld) giveBack();
+      isHeld = false;
     },
   };
 }

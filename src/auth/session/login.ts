@@ -13,7 +13,7 @@ import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import { issueChallenge } from "../mfa/challenge.ts";
-import type { Passwords } from "../password/password-port.ts";
+import type { Passwords, Place } from "../password/password-port.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { DeviceInfo } from "./device.ts";
 import type { Enter, Grant } from "./enter.ts";
@@ -53,9 +53,7 @@ export type Login = (request: LoginRequest) => Promise<Grant>;
  */
 export function createLogin(options: LoginOptions): Login {
   const outcomes = createOutcomes(options.metrics);
-  return async (request) => {
-    // Before the budget: a refusal for want of room must not cost an attempt.
-    options.passwords.assertRoom?.();
+  const attemptLogin = async (request: LoginRequest, place: Place | undefined) => {
     const identifier = toIdentifier(request.identifier);
     const attempt = await options.throttle.login(identifier, request.caller.address);
     if (attempt === undefined) {
@@ -66,6 +64,7 @@ export function createLogin(options: LoginOptions): Login {
     for (let isLast = false; ; isLast = true) {
       const credential = await findCredential(options.database, identifier);
       const verdict = await checkPassword(options, attempt, credential, request);
+      place?.release();
       if (credential === undefined || !verdict.ok) {
         outcomes.failure.add();
         await recordFailure(options, credential, request, "password");
@@ -82,6 +81,15 @@ export function createLogin(options: LoginOptions): Login {
       }
       outcomes.success.add();
       return grant;
+    }
+  };
+  return async (request) => {
+    // Before the budget: a refusal for want of room must not cost an attempt or a statement.
+    const place = options.passwords.takePlace?.();
+    try {
+      return await attemptLogin(request, place);
+    } finally {
+      place?.release();
     }
   };
 }

@@ -12,7 +12,7 @@ export interface VerifyTask {
 
 /** Several tasks as one message: cloning one long text is much cheaper than many small objects. */
 export interface Batch {
-  /** `signingInput.signature` of every task, one a line. */
+  /** Signing input and signature of every task, a line each: neither holds a line's end. */
   readonly lines: string;
   /** For every task, which of `keys` it wants. */
   readonly keyOf: readonly number[];
@@ -28,7 +28,7 @@ export function toBatch(tasks: readonly VerifyTask[]): Batch {
   const keys: { id: string; jwk: PublicJwk }[] = [];
   const places = new Map<VerificationKey, number>();
   const keyOf: number[] = [];
-  let lines = "";
+  const lines: string[] = [];
   for (const { key, signingInput, signature } of tasks) {
     let place = places.get(key);
     if (place === undefined) {
@@ -36,9 +36,9 @@ export function toBatch(tasks: readonly VerifyTask[]): Batch {
       keys.push({ id: key.id, jwk: key.jwk! });
     }
     keyOf.push(place);
-    lines += `${signingInput}.${signature}\n`;
+    lines.push(signingInput, signature);
   }
-  return { lines, keyOf, keys };
+  return { lines: lines.join("\n"), keyOf, keys };
 }
 
 /** Keys made ready in this thread, by the name of their material. */
@@ -50,10 +50,11 @@ export function verifyBatch(batch: Batch): Verdicts {
   const verdicts: (0 | 1)[] = [];
   let from = 0;
   for (const place of batch.keyOf) {
-    const end = batch.lines.indexOf("\n", from);
-    const dot = batch.lines.lastIndexOf(".", end);
-    const input = batch.lines.slice(from, dot);
-    const good = verifySignature(keys[place]!, input, batch.lines.slice(dot + 1, end));
+    const inputEnd = batch.lines.indexOf("\n", from);
+    const next = batch.lines.indexOf("\n", inputEnd + 1);
+    const end = next < 0 ? batch.lines.length : next;
+    const signature = batch.lines.slice(inputEnd + 1, end);
+    const good = verifySignature(keys[place]!, batch.lines.slice(from, inputEnd), signature);
     verdicts.push(good ? 1 : 0);
     from = end + 1;
   }

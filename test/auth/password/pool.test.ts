@@ -82,7 +82,11 @@ test("another thread asks by messages; its deadline and abort cancel what waits"
   const { port1, port2 } = new MessageChannel();
   const main = createPort(port1);
   main.serve("password", handlePasswordRequest(pool));
-  const remote = createRemotePasswords(createPort(port2));
+  const remote = createRemotePasswords({
+    port: createPort(port2),
+    tasksOfAll: () => 0,
+    threads: 1,
+  });
   try {
     const hash = await remote.hash(SECRET);
     assert.deepEqual(await remote.verify(SECRET, hash), { ok: true, rehash: false });

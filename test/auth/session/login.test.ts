@@ -296,7 +296,7 @@ test("a login without room for its hash is refused before it costs an attempt or
   const watch = watched(db.database);
   const full: Passwords = {
     ...createInlinePasswords(),
-    assertRoom() {
+    takePlace() {
       throw platformErrors.failure("overloaded", { headers: { "retry-after": "1" } });
     },
   };
