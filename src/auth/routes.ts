@@ -2,6 +2,7 @@ import type { Route } from "../http/route.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import type { QueueMail } from "../platform/mail.ts";
+import type { Logger } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Database } from "../platform/postgres.ts";
 import type { Sealer } from "../platform/sealer.ts";
@@ -11,10 +12,12 @@ import { createOwnKeys } from "./api-keys/own-keys.ts";
 import type { Authenticate, Invalidate, ProvisionUser, WaitForCluster } from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { CountryOf } from "./network/country.ts";
+import { createCheckBreach } from "./password/breach.ts";
 import { createPasswordJudge } from "./password/judge.ts";
 import type { Passwords } from "./password/password-port.ts";
 import { createApiKeyRoutes } from "./routes-api-keys.ts";
 import { createLoginRoutes } from "./routes-login.ts";
+import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
 import { createSessionRoutes } from "./routes-sessions.ts";
 import { createTokenRoutes } from "./routes-tokens.ts";
@@ -42,6 +45,7 @@ export interface AuthRoutesOptions {
   readonly config: Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly log: Logger;
   /** Other budgets, for tests. */
   readonly budgets?: ThrottleSizes;
 }
@@ -50,7 +54,7 @@ export interface AuthRoutesOptions {
 export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const { database, invalidate, metrics, config, authenticate, waitForCluster } = options;
   const throttle = createThrottle(database, metrics, options.budgets);
-  const judge = createPasswordJudge(options);
+  const judge = createPasswordJudge({ ...options, checkBreach: createCheckBreach(options) });
   const deps = { ...options, throttle, judge };
   const enter = createEnter(options);
   const gates: LoginGate[] = [];
@@ -72,6 +76,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
       ownKeys: createOwnKeys({ database, invalidate, throttle }),
     }),
     ...createTokenRoutes({ authenticate }),
+    ...createPasswordPolicyRoutes(deps),
     ...createProfileRoutes({ database, invalidate, config }),
   ];
 }

@@ -19,7 +19,7 @@ export function presentedToken(fields: HeaderFields): string | typeof AMBIGUOUS 
   return apiKey.startsWith(API_KEY_PREFIX) ? apiKey : undefined;
 }
 
-function bearerToken(authorization: string | undefined): string | undefined {
+export function bearerToken(authorization: string | undefined): string | undefined {
   if (authorization === undefined || authorization.length < 8) return undefined;
   const isBearer =
     authorization.startsWith("Bearer ") || authorization.slice(0, 7).toLowerCase() === "bearer ";

@@ -102,6 +102,8 @@ export interface OutgoingRequest {
   readonly bytesMax?: number;
   /** In place of the trace context of the request that is being served. */
   readonly traceparent?: string;
+  /** Nothing of the request that is being served goes along. */
+  readonly isAnonymous?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -149,7 +151,10 @@ async function fetchOnce(url: string, request: OutgoingRequest): Promise<Outgoin
     request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
   const response = await fetch(url, {
     method: request.method ?? "GET",
-    headers: { ...scopeHeaders(request.traceparent), ...request.headers },
+    headers: {
+      ...(request.isAnonymous === true ? {} : scopeHeaders(request.traceparent)),
+      ...request.headers,
+    },
     ...(request.body === undefined ? {} : { body: request.body }),
     redirect: "manual",
     signal,

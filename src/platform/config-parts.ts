@@ -134,8 +134,20 @@ export function readSessions(reader: EnvironmentReader) {
       "off",
       "required",
     ] as const),
+  };
+}
+
+export function readPasswords(reader: EnvironmentReader, inProduction: boolean) {
+  const hibpUrl = reader.text("HIBP_URL").replace(/\/+$/, "");
+  const protocol = URL.canParse(hibpUrl) ? new URL(hibpUrl).protocol : "";
+  if (protocol !== "https:" && (inProduction || protocol !== "http:")) {
+    reader.fault("HIBP_URL must be an https URL");
+  }
+  return {
     passwordHash: reader.choice("PASSWORD_HASH", ["argon2id", "bcrypt"] as const),
     passwordProfile: reader.choice("PASSWORD_PROFILE", ["standard", "strict", "nist"] as const),
+    breachCheck: reader.choice("BREACH_CHECK", ["offline", "hibp"] as const),
+    hibpUrl,
   };
 }
 

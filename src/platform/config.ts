@@ -6,6 +6,7 @@ import {
   checkRelations,
   readDatabase,
   readHttp,
+  readPasswords,
   readProcess,
   readSessions,
   readTokens,
@@ -57,6 +58,8 @@ export interface Config {
   readonly emailVerification: "off" | "optional" | "required";
   readonly passwordHash: "argon2id" | "bcrypt";
   readonly passwordProfile: "standard" | "strict" | "nist";
+  readonly breachCheck: "offline" | "hibp";
+  readonly hibpUrl: string;
   readonly rateLimitEnabled: boolean;
   readonly rateLimit: { readonly count: number; readonly seconds: number };
   readonly corsOrigins: readonly string[];
@@ -99,6 +102,7 @@ export function readConfig(given: Environment, cores = availableCores()): Config
     ...tokens,
     ...readMail(reader, inProduction, tokens.publicUrl),
     ...readSessions(reader),
+    ...readPasswords(reader, inProduction),
     ...readHttp(reader),
   };
   checkRelations(config, reader);

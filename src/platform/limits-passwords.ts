@@ -31,3 +31,17 @@ export const passwordLimits = Object.freeze({
   /** Asked of main by another thread; longer than a full queue takes. */
   answerDeadlineMs: 8_000,
 });
+
+export const generatorLimits = Object.freeze({
+  usualCharacters: 20,
+  /** Twelve of 56 characters are 69 bits. */
+  minCharacters: 12,
+  /** Fewer than the bytes that bcrypt looks at. */
+  maxCharacters: 64,
+});
+
+/** The service that knows passwords from leaks. */
+export const breachLimits = Object.freeze({
+  timeoutMs: 800,
+  bodyBytesMax: 256 * 1024,
+});

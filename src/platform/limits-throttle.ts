@@ -20,6 +20,8 @@ export const budgetSizes = Object.freeze({
   revokeAccount: budget(60, 60),
   /** Guesses of the present password by somebody who is logged in. */
   passwordAccount: budget(10, 900),
+  /** Passwords that somebody would like to know the strength of. */
+  strengthNetwork: budget(60, 300),
   /** Codes of a second factor: one in 200 000 guesses is right, so five are few. */
   otpAccount: budget(5, 900),
   otpNetwork: budget(60, 900),

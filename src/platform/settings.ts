@@ -82,7 +82,13 @@ const ROWS: readonly Row[] = [
   ["MAIL_LINK_BASE", "", "Pages that the links of mails lead to; not set: our own"],
   ["EMAIL_VERIFICATION", "optional", "`off`, `optional` or `required`"],
   ["PASSWORD_HASH", "argon2id", "`argon2id` or `bcrypt` for new passwords"],
-  ["PASSWORD_PROFILE", "standard", "`standard`, `strict` or `nist`"],
+  ["PASSWORD_PROFILE", "standard", "`standard`, `strict` or `nist`; a tenant may have its own"],
+  [
+    "BREACH_CHECK",
+    "offline",
+    "`offline`: the list of common passwords; `hibp`: Have I Been Pwned as well",
+  ],
+  ["HIBP_URL", "https://api.pwnedpasswords.com", "Where its range protocol is spoken"],
   ["RATE_LIMIT_ENABLED", "true", "Whether requests are counted per caller"],
   ["RATE_LIMIT_DEFAULT", "600/minute", "`N/second`, `N/minute` or `N/hour`"],
   [

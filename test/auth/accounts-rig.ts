@@ -125,6 +125,7 @@ export async function startApp(options: AppOptions) {
     config,
     clock,
     metrics,
+    log,
     budgets: { ...WIDE, ...options.budgets },
   });
   const pipeline = createPipeline({

@@ -108,6 +108,8 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
     "EMAIL_VERIFICATION",
     "PASSWORD_HASH",
     "PASSWORD_PROFILE",
+    "BREACH_CHECK",
+    "HIBP_URL",
     "RATE_LIMIT_ENABLED",
     "RATE_LIMIT_DEFAULT",
     "CORS_ORIGINS",

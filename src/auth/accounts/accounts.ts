@@ -136,6 +136,7 @@ async function prepareAccount(
     tenantId,
     names: [identifiers.email, identifiers.username, identifiers.name],
     signal: settings.signal,
+    place: { requestId: settings.requestId, network: settings.network },
   });
   return {
     ...identifiers,

@@ -10,6 +10,7 @@ export type AuditAction =
   | "login.success"
   | "login.failure"
   | "login.challenge"
+  | "password.breach_unchecked"
   | "refresh.reuse"
   | "refresh.ahead"
   | "session.end"

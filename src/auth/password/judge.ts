@@ -1,6 +1,9 @@
 import type { Config } from "../../platform/config.ts";
 import { platformErrors } from "../../platform/errors.ts";
+import type { Database } from "../../platform/postgres.ts";
+import { recordEvent, type AuditEvent } from "../audit/store.ts";
 import type { PolicyOf } from "../tenants/policies.ts";
+import type { CheckBreach } from "./breach.ts";
 import type { Passwords } from "./password-port.ts";
 import {
   guessingFaults,
@@ -12,6 +15,10 @@ import {
 
 export interface JudgeOptions {
   readonly passwords: Pick<Passwords, "assess">;
+  /** Undefined: the list of common passwords is all there is. */
+  readonly checkBreach?: CheckBreach | undefined;
+  /** For the audit log: a password was taken that could not be looked up. */
+  readonly database?: Pick<Database, "query"> | undefined;
   readonly policyOf: PolicyOf;
   readonly config: Pick<Config, "passwordHash" | "publicUrl">;
 }
@@ -25,6 +32,8 @@ export interface Candidate {
   /** Where it stands in the request; default `/body/password`. */
   readonly path?: string;
   readonly signal?: AbortSignal | undefined;
+  /** For the audit log: whose it is, and where it was asked from. */
+  readonly place?: Pick<AuditEvent, "subject" | "requestId" | "network"> | undefined;
 }
 
 export interface Judgement {
@@ -39,7 +48,10 @@ export interface PasswordJudge {
   rules(tenantId: string): Promise<PasswordRules>;
   /** Everything that is wrong with it, and how hard it is to guess. */
   judge(candidate: Candidate): Promise<Judgement>;
-  /** Throws `validation_failed` naming every requirement that is not met. */
+  /**
+   * Throws `validation_failed` naming every requirement that is not met. One that meets them is
+   * looked up among leaked ones, where that is set.
+   */
   assertAcceptable(candidate: Candidate): Promise<void>;
 }
 
@@ -63,12 +75,31 @@ export function createPasswordJudge(options: JudgeOptions): PasswordJudge {
     judge,
     async assertAcceptable(candidate: Candidate) {
       const { unmet } = await judge(candidate);
-      if (unmet.length === 0) return;
-      const path = candidate.path ?? "/body/password";
-      const errors = unmet.map((fault) => ({ path, ...fault }));
-      throw platformErrors.failure("validation_failed", { errors });
+      if (unmet.length > 0) throw refusal(candidate, unmet);
+      const verdict = await options.checkBreach?.(candidate.password);
+      if (verdict === "breached") throw refusal(candidate, [BREACHED]);
+      if (verdict === "unchecked") await recordUnchecked(options, candidate);
     },
   });
+}
+
+const BREACHED: PasswordFault = Object.freeze({
+  code: "password_breached",
+  message: "is known from a leak; whoever guesses has it",
+});
+
+function refusal({ path = "/body/password" }: Candidate, unmet: readonly PasswordFault[]) {
+  const errors = unmet.map((fault) => ({ path, ...fault }));
+  return platformErrors.failure("validation_failed", { errors });
+}
+
+/** Somebody else's outage keeps nobody from a new password; it is told, though. */
+async function recordUnchecked(
+  { database }: JudgeOptions,
+  { tenantId, place }: Candidate,
+): Promise<void> {
+  if (database === undefined) return;
+  await recordEvent(database, { action: "password.breach_unchecked", tenantId, ...place });
 }
 
 /** What everybody who is here knows: the product's name, and the labels of the host name. */
