@@ -34,7 +34,7 @@ import { createMetrics } from "../../src/platform/metrics.ts";
 import { listKept } from "../../src/platform/outbox-store.ts";
 import type { Database } from "../../src/platform/postgres.ts";
 import { createSharedMemory } from "../../src/platform/shared-memory.ts";
-import type { Sql } from "../../src/platform/sql.ts";
+import { sql, type Sql } from "../../src/platform/sql.ts";
 import { silentLog } from "../support/log.ts";
 
 export const GOOD_PASSWORD = "four plates of rice";
@@ -107,6 +107,7 @@ export async function startApp(options: AppOptions) {
   });
   const documents = createDocumentCache({ generations, lease, clock, metrics });
   const policyOf = createPolicyOf({ database, documents, config });
+  const countryOf = createCountryOf({ config, log });
   const sealer = createSealer(config);
   const waits: (number | undefined)[] = [];
   const passwords = options.passwords ?? createInlinePasswords(config.passwordHash);
@@ -118,7 +119,7 @@ export async function startApp(options: AppOptions) {
     waitForCluster: async (number) => void waits.push(number),
     authenticate,
     policyOf,
-    countryOf: createCountryOf({ config, log }),
+    countryOf,
     sealer,
     queueMail: createQueueMail(sealer),
     provisionUser: iam.provisionUser,
@@ -146,6 +147,8 @@ export async function startApp(options: AppOptions) {
     metrics,
     pipeline,
     authenticate,
+    cache,
+    countryOf,
     invalidate,
     /** As if another process had logged it. */
     invalidateNow: (key: InvalidationKey) => generations.bump(key),
@@ -274,4 +277,22 @@ export function counted(passwords: Passwords = createInlinePasswords()) {
     assess: (...given) => (calls.assess++, passwords.assess(...given)),
   };
   return { calls, passwords: counting };
+}
+
+/** Somebody with `administrator` in context iam, of another tenant where one is named. */
+export async function registerAdmin(app: TestApp, tenantId?: string) {
+  const person = await registerSomebody(app);
+  const id = person.user["id"] as string;
+  await app.database.withTransaction(async (tx) => {
+    await tx.query(sql`INSERT INTO iam.user_role_association (user_id, role_context, role_name)
+      VALUES (${id}, 'iam', 'administrator')`);
+    if (tenantId !== undefined) {
+      await tx.query(sql`UPDATE auth.accounts SET tenant_id = ${tenantId} WHERE id = ${id}`);
+      await tx.query(sql`UPDATE iam.users SET tenant_id = ${tenantId} WHERE id = ${id}`);
+    }
+  });
+  const { email, password } = person;
+  const answer = await app.call("POST", "/auth/login", { body: { email, password } });
+  if (answer.status !== 200) throw new Error(`login answered ${answer.status}: ${answer.text}`);
+  return { ...person, ...(answer.body as Record<string, any>) } as typeof person;
 }

@@ -13,6 +13,8 @@ export type AuditAction =
   | "password.breach_unchecked"
   | "refresh.reuse"
   | "refresh.ahead"
+  | "refresh.device_mismatch"
+  | "session.changed"
   | "session.end"
   | "session.evict"
   | "logout"

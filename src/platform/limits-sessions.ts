@@ -1,0 +1,22 @@
+/** The limits of sessions, tokens and machine clients; imported through `limits.ts`. */
+export const activityLimits = Object.freeze({
+  /** How often a thread writes down which sessions were used. */
+  flushMs: 30_000,
+  /** A session that was written down this recently, by whichever thread, is left as it is. */
+  quietSeconds: 20,
+  /** Sessions of one statement. */
+  batchMaxCount: 5_000,
+  /** Sessions remembered between two writings; more are forgotten, which costs nobody an answer. */
+  rememberedMaxCount: 50_000,
+});
+
+/** What another service may tell us of a use of a session. */
+export const validationLimits = Object.freeze({
+  addressMaxCharacters: 64,
+  userAgentMaxCharacters: 1_024,
+});
+
+export const pagingLimits = Object.freeze({
+  pageMaxCount: 100,
+  skipMaxCount: 1_000_000,
+});
