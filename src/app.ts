@@ -14,6 +14,7 @@ import { createCountryOf } from "./auth/network/country.ts";
 import { createSealer } from "./auth/keys/sealer.ts";
 import { createMailboxRoutes } from "./auth/mail/dev-mailbox.ts";
 import type { Passwords } from "./auth/password/password-port.ts";
+import { createLoadMachine } from "./auth/oauth/store.ts";
 import { createIsTokenRevoked } from "./auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "./auth/routes.ts";
 import { verifyBody } from "./auth/routes-schemas.ts";
@@ -87,6 +88,7 @@ export function createApp(ports: AppPorts): App {
   const authenticate = createAuthenticate({
     ...ports,
     loadSession: createLoadSession(database),
+    loadMachine: createLoadMachine(database),
     loadRoles: iam.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
     apiKeys: {

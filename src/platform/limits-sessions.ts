@@ -16,6 +16,23 @@ export const validationLimits = Object.freeze({
   userAgentMaxCharacters: 1_024,
 });
 
+export const clientLimits = Object.freeze({
+  secretBytes: 32,
+  nameMaxCharacters: 120,
+  scopesMaxCount: 64,
+  audiencesMaxCount: 16,
+  audienceMaxCharacters: 255,
+  perTenantMaxCount: 1_000,
+  /** How long a replaced secret stays good at most, and when nothing is said. */
+  overlapMaxSeconds: 7 * 86_400,
+  overlapSeconds: 86_400,
+  /** Callers of whom a thread remembers that their secret was right. */
+  trustedMaxCount: 10_000,
+  /** Parameters of a form, and the length of one. */
+  formParametersMaxCount: 32,
+  formBytesMax: 64 * 1024,
+});
+
 export const pagingLimits = Object.freeze({
   pageMaxCount: 100,
   skipMaxCount: 1_000_000,

@@ -12,6 +12,7 @@ import { createKeyRing, type KeyRing } from "../../src/auth/keys/key-ring.ts";
 import { createSealer } from "../../src/auth/keys/sealer.ts";
 import { ensureKeys } from "../../src/auth/keys/store.ts";
 import { createCountryOf } from "../../src/auth/network/country.ts";
+import { createLoadMachine } from "../../src/auth/oauth/store.ts";
 import type { Passwords } from "../../src/auth/password/password-port.ts";
 import { createInlinePasswords } from "../../src/auth/password/run-tasks.ts";
 import { createInvalidate } from "../../src/auth/revocation/invalidation-log.ts";
@@ -64,6 +65,7 @@ export async function startApp(options: AppOptions) {
     JWT_ALG: "ES256",
     KEY_ENCRYPTION_KEYS: `test:${Buffer.from(Array.from({ length: 32 }, (_, i) => i * 7)).toString("base64")}`,
     RATE_LIMIT_ENABLED: "false",
+    COUNTRY_DATABASE: "off",
     ...options.env,
   });
   const keyRing = options.keyRing ?? createKeyRing(await ensureKeys(database, config, silentLog));
@@ -91,6 +93,7 @@ export async function startApp(options: AppOptions) {
     generations,
     lease,
     loadSession: createLoadSession(database),
+    loadMachine: createLoadMachine(database),
     loadRoles: iam.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
     apiKeys: {

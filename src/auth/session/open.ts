@@ -50,6 +50,19 @@ export interface OpenOptions {
   readonly metrics?: Metrics;
 }
 
+/**
+ * The caller with its country. To be called before the transaction that opens the session: nobody
+ * should hold rows while a file is read.
+ */
+export async function locate(
+  { countryOf }: Pick<OpenOptions, "countryOf">,
+  caller: Caller,
+): Promise<Caller> {
+  return caller.country === undefined
+    ? { ...caller, country: await countryOf(caller.address) }
+    : caller;
+}
+
 /** Opens a session of an account by the policy of its tenant, in the caller's transaction. */
 export async function openSession(
   tx: Transaction,

@@ -131,7 +131,7 @@ export function createLoadSession(database: Pick<Database, "read">): LoadSession
     if (normaliseUuid(sessionId) !== sessionId) return undefined;
     const rows = await database.read<LiveRow>(sql`
       SELECT s.id, s.account_id, s.tenant_id, a.email, a.username, a.name, a.email_verified,
-             a.active, ${tokenRevoked(tokenId)} AS token_revoked
+             a.active, ${tokenRevoked(tokenId, sql`s.tenant_id`)} AS token_revoked
         FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id
        WHERE s.id = ${sessionId} AND ${alive}`);
     const row = rows[0];

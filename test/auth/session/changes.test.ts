@@ -17,7 +17,7 @@ let db: TestDatabase;
 let app: TestApp;
 before(async () => {
   db = await withDatabase();
-  app = await startApp({ database: db.database });
+  app = await startApp({ database: db.database, env: { COUNTRY_DATABASE: "built-in" } });
 });
 after(() => db.drop());
 
