@@ -1,16 +1,19 @@
 import type { Histogram, Metrics } from "../platform/metrics.ts";
 import { httpLimits } from "../platform/limits.ts";
 import type { KeyScope, Principal } from "./principal.ts";
+import { isJsonType, parseJson } from "./body.ts";
+import { isFormType, parseForm } from "./form.ts";
 import { createRouter, parameterNames, type Router } from "./router.ts";
 import { keyScopeOf, kindsOf, type Method, type Route } from "./route.ts";
 import {
   compileBody,
   compileParams,
   compileQuery,
-  type BodyReader,
   type ParamsReader,
   type QueryReader,
 } from "./validation.ts";
+
+type BytesReader = (bytes: Uint8Array) => unknown;
 
 /** A route with everything about it worked out at boot. One for each of its paths. */
 export interface CompiledRoute {
@@ -21,7 +24,8 @@ export interface CompiledRoute {
   mayCall(principal: Principal): boolean;
   readonly readParams: ParamsReader;
   readonly readQuery: QueryReader;
-  readonly readBody: BodyReader | undefined;
+  readonly readBody: BytesReader | undefined;
+  readonly isBodyType: (contentType: string | undefined) => boolean;
   readonly bodyBytesMax: number;
   readonly deadlineMs: number;
   readonly seconds: Histogram;
@@ -34,7 +38,7 @@ export function compileRoutes(
 ): Router<CompiledRoute> {
   const entries = routes.flatMap((route) => {
     const readQuery = compileQuery(route.query);
-    const readBody = route.body === undefined ? undefined : compileBody(route.body);
+    const isForm = route.bodyForm === true;
     const label = `${route.method} ${route.path}`;
     const common = {
       route,
@@ -42,7 +46,8 @@ export function compileRoutes(
       isPublic: route.access.kind === "public",
       mayCall: callersOf(route),
       readQuery,
-      readBody,
+      readBody: isForm ? parseForm : readerOf(route),
+      isBodyType: isForm ? isFormType : isJsonType,
       bodyBytesMax: route.bodyBytesMax ?? options.bodyBytesMax,
       deadlineMs: route.deadlineMs ?? httpLimits.deadlineMs,
       seconds: options.metrics.histogram(
@@ -61,6 +66,12 @@ export function compileRoutes(
     }));
   });
   return createRouter<CompiledRoute>(entries);
+}
+
+function readerOf({ body }: Route): BytesReader | undefined {
+  if (body === undefined) return undefined;
+  const read = compileBody(body);
+  return (bytes) => read(parseJson(bytes));
 }
 
 /** The canonical place of a route and its aliases, which name the same parameters. */

@@ -19,7 +19,7 @@ export const validationLimits = Object.freeze({
 export const clientLimits = Object.freeze({
   secretBytes: 32,
   nameMaxCharacters: 120,
-  scopesMaxCount: 64,
+  scopesMaxCount: 32,
   audiencesMaxCount: 16,
   audienceMaxCharacters: 255,
   perTenantMaxCount: 1_000,
@@ -31,6 +31,18 @@ export const clientLimits = Object.freeze({
   /** Parameters of a form, and the length of one. */
   formParametersMaxCount: 32,
   formBytesMax: 64 * 1024,
+});
+
+export const revokedTokenLimits = Object.freeze({
+  bulkMaxCount: 1_000,
+  tokenIdMaxCharacters: 256,
+  reasonMaxCharacters: 200,
+  /** Kept this long when nobody says when the token ends: none of ours lives longer. */
+  unknownEndSeconds: 3_600 + 60,
+  /** No issuer of ours makes tokens that end later. */
+  endMaxSeconds: 400 * 86_400,
+  /** Reasons that are told apart in the statistics. */
+  reasonsMaxCount: 100,
 });
 
 export const pagingLimits = Object.freeze({

@@ -11,11 +11,13 @@ export function makeSecret(): { readonly secret: string; readonly digest: Buffer
 const NOBODY = randomBytes(32);
 
 /** Compares with both secrets of a client in constant time; with nobody's when there is none. */
-export function isSecretOf(client: Client | undefined, secret: string): boolean {
+export function isSecretOf(client: Client | undefined, secret: string, nowMs: number): boolean {
   const given = digestOf(secret);
   const isPresent = timingSafeEqual(given, client?.secretDigest ?? NOBODY);
-  const isPrevious = timingSafeEqual(given, client?.previousDigest ?? NOBODY);
-  return client !== undefined && (isPresent || isPrevious);
+  const isFormer = timingSafeEqual(given, client?.previousDigest ?? NOBODY);
+  // What a thread knows of a client may be older than the end of the overlap.
+  const isOverlap = (client?.previousUntil?.getTime() ?? 0) > nowMs;
+  return client !== undefined && (isPresent || (isFormer && isOverlap));
 }
 
 function digestOf(secret: string): Buffer {

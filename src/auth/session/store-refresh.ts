@@ -11,6 +11,9 @@ export interface RefreshProof {
   readonly accountId: string;
   readonly tenantId: string;
   readonly seen: SeenPlace;
+  /** Of the present token. */
+  readonly counter: number;
+  readonly expiresAt: Date;
 }
 
 /** Undefined: no such session, or one that is over. */
@@ -19,10 +22,11 @@ export async function findRefreshProof(
   sessionId: string,
 ): Promise<RefreshProof | undefined> {
   type Row = Pick<SessionRow, "device_digest" | "account_id" | "tenant_id"> &
+    Pick<SessionRow, "counter" | "expires_at"> &
     Parameters<typeof toSeen>[0] & { refresh_secret: Buffer };
   const rows = await database.read<Row>(sql`
     SELECT s.refresh_secret, s.device_digest, s.account_id, s.tenant_id, s.seen_network,
-           s.seen_country, s.seen_agent
+           s.seen_country, s.seen_agent, s.counter, s.expires_at
       FROM auth.sessions s JOIN auth.accounts a ON a.id = s.account_id
      WHERE s.id = ${sessionId} AND a.active AND ${alive}`);
   const row = rows[0];
@@ -33,6 +37,8 @@ export async function findRefreshProof(
       accountId: row.account_id,
       tenantId: row.tenant_id,
       seen: toSeen(row),
+      counter: row.counter,
+      expiresAt: row.expires_at,
     }
   );
 }
