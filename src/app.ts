@@ -1,6 +1,8 @@
 import { Check } from "typebox/schema";
+import { createChargeKey } from "./auth/api-keys/charges.ts";
 import { createGuesses } from "./auth/api-keys/guesses.ts";
 import { createLoadKey } from "./auth/api-keys/store-live.ts";
+import { createKeyUsage } from "./auth/api-keys/usage.ts";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
 import { createDocumentCache } from "./auth/cache/document-cache.ts";
@@ -68,6 +70,8 @@ export interface App {
   readonly authenticate: Authenticate;
   /** `POST /auth/verify` for the admin port: no caller is asked for. */
   describeToken(body: unknown): Promise<{ status: number; body: unknown }>;
+  /** Writes down what was only counted so far. The database must still be open. */
+  close(): Promise<void>;
 }
 
 /**
@@ -97,6 +101,7 @@ export function createApp(ports: AppPorts): App {
     },
     ownIssuer: config.publicUrl,
   });
+  const keyUsage = createKeyUsage(ports);
   const services: Route[] = [
     ...createAuthRoutes({
       ...ports,
@@ -124,12 +129,14 @@ export function createApp(ports: AppPorts): App {
     clock,
     authenticate,
     cached: authenticate.known,
+    chargeKey: createChargeKey({ ...ports, usage: keyUsage }),
     ...rateLimits(ports),
   });
   return {
     pipeline,
     routes,
     authenticate,
+    close: () => keyUsage.close(),
     async describeToken(body) {
       if (!Check(verifyBody, body))
         return { status: 422, body: { error_code: "validation_failed" } };

@@ -1,5 +1,7 @@
+import { createChargeKey } from "../../src/auth/api-keys/charges.ts";
 import { createGuesses } from "../../src/auth/api-keys/guesses.ts";
 import { createLoadKey } from "../../src/auth/api-keys/store-live.ts";
+import { createKeyUsage } from "../../src/auth/api-keys/usage.ts";
 import { createAuthenticate } from "../../src/auth/authenticate.ts";
 import { createAuthCache } from "../../src/auth/cache/auth-cache.ts";
 import { createDocumentCache } from "../../src/auth/cache/document-cache.ts";
@@ -132,6 +134,7 @@ export async function startApp(options: AppOptions) {
     log,
     budgets: { ...WIDE, ...options.budgets },
   });
+  const keyUsage = createKeyUsage({ database, clock, log, metrics });
   const pipeline = createPipeline({
     routes: [...routes, ...iam.routes],
     config,
@@ -140,6 +143,7 @@ export async function startApp(options: AppOptions) {
     clock,
     authenticate,
     cached: authenticate.known,
+    chargeKey: createChargeKey({ usage: keyUsage, shared, clock, metrics }),
   });
   const call = createCall(pipeline);
   return {
@@ -153,6 +157,7 @@ export async function startApp(options: AppOptions) {
     cache,
     countryOf,
     invalidate,
+    keyUsage,
     /** As if another process had logged it. */
     invalidateNow: (key: InvalidationKey) => generations.bump(key),
     waits,

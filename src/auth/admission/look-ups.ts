@@ -38,8 +38,11 @@ export interface Found {
 export interface LookUps {
   /** Undefined when the database does not answer in time; then nobody is let in or refused. */
   find(claims: Claims, tenantId: string): Promise<Found | undefined>;
-  /** The same for another question to the database. */
-  attempt<T>(ask: () => Promise<T>): Promise<{ readonly value: T } | undefined>;
+  /**
+   * The same for another question to the database. `isSign`: no answer means that it is away, and
+   * not only that the connections for writing are busy.
+   */
+  attempt<T>(ask: () => Promise<T>, isSign?: boolean): Promise<{ readonly value: T } | undefined>;
   /** True for a moment after a failure: callers are answered without another try. */
   isAway(): boolean;
 }
@@ -75,14 +78,17 @@ export function createLookUps(options: LookUpsOptions): LookUps {
     return { isOwn, session, machine, isTokenRevoked: isTokenTakenBack, grants };
   }
 
-  async function attempt<T>(ask: () => Promise<T>): Promise<{ value: T } | undefined> {
+  async function attempt<T>(
+    ask: () => Promise<T>,
+    isSign = true,
+  ): Promise<{ value: T } | undefined> {
     const beganMs = clock.monotonicMs();
     try {
       return { value: await withDeadline(ask(), admissionLimits.lookUpDeadlineMs) };
     } catch (error) {
       failures.add();
       if (clock.monotonicMs() >= awayUntilMs) log.warn({ event: "look_up_failed", error });
-      awayUntilMs = clock.monotonicMs() + admissionLimits.awayMs;
+      if (isSign) awayUntilMs = clock.monotonicMs() + admissionLimits.awayMs;
       return undefined;
     } finally {
       seconds.observe((clock.monotonicMs() - beganMs) / 1000);
