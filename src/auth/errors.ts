@@ -7,6 +7,8 @@ export const authErrors = defineErrors({
   token_expired: { status: 401, title: "The access token expired" },
   credentials_invalid: { status: 401, title: "The credentials are not valid" },
   mfa_required: { status: 401, title: "A second factor is required" },
+  mfa_challenge_invalid: { status: 401, title: "The login has to be started again" },
+  mfa_code_invalid: { status: 401, title: "The second factor is not valid" },
   step_up_required: { status: 401, title: "A fresh authentication is required" },
   refresh_token_invalid: { status: 401, title: "The refresh token is not valid" },
   device_mismatch: { status: 401, title: "The session belongs to another device" },
@@ -14,6 +16,5 @@ export const authErrors = defineErrors({
   principal_unknown: { status: 403, title: "The caller is not known here" },
   account_disabled: { status: 403, title: "The account is disabled" },
   account_locked: { status: 403, title: "The account is locked for now" },
-  quota_exceeded: { status: 429, title: "The quota of the API key is used up for now" },
   account_exists: { status: 409, title: "An account with these identifiers exists" },
 });

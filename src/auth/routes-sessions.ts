@@ -1,11 +1,9 @@
-import type { Static } from "typebox";
-import type { Principal } from "../http/principal.ts";
 import { json, noContent } from "../http/reply.ts";
 import { defineRoute, type Access, type Route } from "../http/route.ts";
 import { platformErrors } from "../platform/errors.ts";
 import type { Database } from "../platform/postgres.ts";
 import type { WaitForCluster } from "./index.ts";
-import { callerOf, NO_STORE, ownAccountId, toSessionEntry } from "./routes-replies.ts";
+import { callerOf, NO_STORE, ownAccountId, toSessionView } from "./routes-replies.ts";
 import {
   logoutAnswer,
   logoutBody,
@@ -13,17 +11,14 @@ import {
   sessionsAnswer,
   waitQuery,
 } from "./routes-schemas.ts";
-import type { EndedSessions, EndSessions } from "./session/end.ts";
+import type { EndedSessions, EndOwnSessions } from "./session/logout.ts";
 import { listSessions } from "./session/store.ts";
-import type { SessionChoice } from "./session/store-end.ts";
 
 export interface SessionRouteDeps {
   readonly database: Database;
-  readonly endSessions: EndSessions;
+  readonly endOwnSessions: EndOwnSessions;
   readonly waitForCluster: WaitForCluster;
 }
-
-type LogoutBody = Partial<Static<typeof logoutBody>>;
 
 /** Only people have sessions. */
 const USERS: Access = { kind: "authenticated", kinds: ["user"] };
@@ -37,7 +32,7 @@ const logoutRoute = (deps: SessionRouteDeps) =>
     method: "POST",
     path: "/auth/logout",
     aliases: [{ path: "/v2/auth/logout" }],
-    summary: "Ends the present session, another one of the caller's, all others, or all of them",
+    summary: "Ends the present session, another one of the caller's, or all of them",
     description: "Tokens of an ended session are refused from the next request on.",
     tag: "auth",
     access: USERS,
@@ -51,16 +46,15 @@ const logoutRoute = (deps: SessionRouteDeps) =>
     },
     async handler(request) {
       const { principal, query, body = {} } = request;
-      const choice = choiceOf(principal, body);
-      const ended = await deps.endSessions({
-        choice,
+      const everywhere = body.all_devices === true;
+      const ended = await deps.endOwnSessions({
+        accountId: ownAccountId(principal),
         tenantId: principal.tenantId,
-        actor: ownAccountId(principal),
+        sessionId: everywhere ? undefined : (body.session_id ?? principal.sessionId),
         action: "logout",
-        reason: "logout",
         caller: callerOf(request),
       });
-      const isNamed = choice.sessionId !== undefined && body.session_id !== undefined;
+      const isNamed = !everywhere && body.session_id !== undefined;
       if (ended.count === 0 && isNamed) throw platformErrors.failure("not_found");
       await waitIfAsked(deps, query.wait, ended);
       return json(200, { message: "Logged out", sessions_ended: ended.count }, NO_STORE);
@@ -81,7 +75,11 @@ const listSessionsRoute = ({ database }: SessionRouteDeps) =>
       return json(
         200,
         {
-          sessions: sessions.map((session) => toSessionEntry(session, principal.sessionId)),
+          sessions: sessions.map((session) => ({
+            ...toSessionView(session),
+            last_seen_at: session.seenAt.toISOString(),
+            current: session.id === principal.sessionId,
+          })),
         },
         NO_STORE,
       );
@@ -104,13 +102,11 @@ const endSessionRoute = (deps: SessionRouteDeps) =>
     },
     async handler(request) {
       const { principal, params, query } = request;
-      const accountId = ownAccountId(principal);
-      const ended = await deps.endSessions({
-        choice: { accountId, sessionId: params.session_id },
+      const ended = await deps.endOwnSessions({
+        accountId: ownAccountId(principal),
         tenantId: principal.tenantId,
-        actor: accountId,
+        sessionId: params.session_id,
         action: "session.end",
-        reason: "session.end",
         caller: callerOf(request),
       });
       // Somebody else's session and no session are one answer.
@@ -120,17 +116,8 @@ const endSessionRoute = (deps: SessionRouteDeps) =>
     },
   });
 
-/** All wins over others, others over a single one. */
-function choiceOf(principal: Principal, body: LogoutBody): SessionChoice {
-  const accountId = ownAccountId(principal);
-  const { sessionId } = principal;
-  if (body.all_devices === true) return { accountId };
-  if (body.other_devices === true) return { accountId, except: sessionId };
-  return { accountId, sessionId: body.session_id ?? sessionId };
-}
-
-export async function waitIfAsked(
-  { waitForCluster }: Pick<SessionRouteDeps, "waitForCluster">,
+async function waitIfAsked(
+  { waitForCluster }: SessionRouteDeps,
   wait: "cluster" | undefined,
   { receipt }: EndedSessions,
 ): Promise<void> {

@@ -1,19 +1,18 @@
+import type { Clock } from "../platform/clock.ts";
 import type { Histogram, Metrics } from "../platform/metrics.ts";
 import { httpLimits } from "../platform/limits.ts";
 import type { KeyScope, Principal } from "./principal.ts";
-import { isJsonType, parseJson } from "./body.ts";
-import { isFormType, parseForm } from "./form.ts";
 import { createRouter, parameterNames, type Router } from "./router.ts";
 import { keyScopeOf, kindsOf, type Method, type Route } from "./route.ts";
+import { createStepUpRule, type StepUpRule } from "./step-up.ts";
 import {
   compileBody,
   compileParams,
   compileQuery,
+  type BodyReader,
   type ParamsReader,
   type QueryReader,
 } from "./validation.ts";
-
-type BytesReader = (bytes: Uint8Array) => unknown;
 
 /** A route with everything about it worked out at boot. One for each of its paths. */
 export interface CompiledRoute {
@@ -22,10 +21,11 @@ export interface CompiledRoute {
   readonly label: string;
   readonly isPublic: boolean;
   mayCall(principal: Principal): boolean;
+  /** Whether the caller has to prove again who they are. Undefined: never. */
+  readonly stepUp: StepUpRule | undefined;
   readonly readParams: ParamsReader;
   readonly readQuery: QueryReader;
-  readonly readBody: BytesReader | undefined;
-  readonly isBodyType: (contentType: string | undefined) => boolean;
+  readonly readBody: BodyReader | undefined;
   readonly bodyBytesMax: number;
   readonly deadlineMs: number;
   readonly seconds: Histogram;
@@ -34,20 +34,20 @@ export interface CompiledRoute {
 /** The route table, compiled: aliases are further entries that lead to the same handler. */
 export function compileRoutes(
   routes: readonly Route[],
-  options: { readonly bodyBytesMax: number; readonly metrics: Metrics },
+  options: { readonly bodyBytesMax: number; readonly metrics: Metrics; readonly clock: Clock },
 ): Router<CompiledRoute> {
   const entries = routes.flatMap((route) => {
     const readQuery = compileQuery(route.query);
-    const isForm = route.bodyForm === true;
+    const readBody = route.body === undefined ? undefined : compileBody(route.body);
     const label = `${route.method} ${route.path}`;
     const common = {
       route,
       label,
       isPublic: route.access.kind === "public",
       mayCall: callersOf(route),
+      stepUp: stepUpOf(route, options.clock),
       readQuery,
-      readBody: isForm ? parseForm : readerOf(route),
-      isBodyType: isForm ? isFormType : isJsonType,
+      readBody,
       bodyBytesMax: route.bodyBytesMax ?? options.bodyBytesMax,
       deadlineMs: route.deadlineMs ?? httpLimits.deadlineMs,
       seconds: options.metrics.histogram(
@@ -66,12 +66,6 @@ export function compileRoutes(
     }));
   });
   return createRouter<CompiledRoute>(entries);
-}
-
-function readerOf({ body }: Route): BytesReader | undefined {
-  if (body === undefined) return undefined;
-  const read = compileBody(body);
-  return (bytes) => read(parseJson(bytes));
 }
 
 /** The canonical place of a route and its aliases, which name the same parameters. */
@@ -106,4 +100,13 @@ function callersOf(route: Route): (principal: Principal) => boolean {
 /** The scopes of a key are one of `read`, `write` and `read write`. */
 function hasKeyScope({ scope }: Principal, needed: KeyScope): boolean {
   return scope?.includes(needed) === true;
+}
+
+/** Throws for a route that somebody could call who cannot step up. */
+function stepUpOf({ access, method, path }: Route, clock: Clock): StepUpRule | undefined {
+  if (access.kind === "public" || access.stepUp === undefined) return undefined;
+  if (access.kinds?.join() !== "user") {
+    throw new Error(`${method} ${path} asks to step up and is not for users alone`);
+  }
+  return createStepUpRule(access.stepUp, clock);
 }

@@ -5,6 +5,7 @@ export const httpErrors = defineErrors({
   malformed_request: { status: 400, title: "The request is malformed" },
   host_invalid: { status: 400, title: "The request names a host that is not served here" },
   authentication_required: { status: 401, title: "Authentication is required" },
+  step_up_required: { status: 401, title: "A fresh authentication is required" },
   permission_denied: { status: 403, title: "The caller lacks a required permission" },
   method_not_allowed: { status: 405, title: "The resource does not know this method" },
   request_timeout: { status: 408, title: "The request did not arrive in time" },

@@ -72,6 +72,9 @@ function toOperation(route: Route): Json {
   if (route.access.kind === "permission") {
     operation["x-permission"] = `${route.access.context}:${route.access.permission}`;
   }
+  if (route.access.kind !== "public" && route.access.stepUp !== undefined) {
+    operation["x-step-up-seconds"] = route.access.stepUp.maxAgeSeconds;
+  }
   if (route.aliases !== undefined) {
     operation["x-aliases"] = route.aliases.map(
       ({ method, path }) => `${method ?? route.method} ${path}`,
@@ -79,10 +82,9 @@ function toOperation(route: Route): Json {
   }
   if (route.body !== undefined) {
     const example = route.bodyExample === undefined ? {} : { example: route.bodyExample };
-    const type = route.bodyForm === true ? FORM_TYPE : "application/json";
     operation["requestBody"] = {
       required: true,
-      content: { [type]: { schema: route.body, ...example } },
+      content: { "application/json": { schema: route.body, ...example } },
     };
   }
   return operation;
@@ -93,7 +95,6 @@ function toSecurity({ access }: Route): Json[] {
   const takesKeys = kindsOf(access).includes("api_key");
   return [{ bearerAuth: [] }, ...(takesKeys ? [{ apiKey: [] }] : [])];
 }
-const FORM_TYPE = "application/x-www-form-urlencoded";
 
 function operationId({ method, path }: Route): string {
   const words = path.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");

@@ -11,6 +11,7 @@ import {
   type RateLimit,
 } from "./admission.ts";
 import { createAnswers, type Answers } from "./answer.ts";
+import { isJsonType, parseJson } from "./body.ts";
 import { compileRoutes, type CompiledRoute } from "./compiled-route.ts";
 import { createCors, type Cors } from "./cors.ts";
 import { httpErrors } from "./errors.ts";
@@ -89,7 +90,8 @@ class RequestPipeline implements Pipeline {
   constructor(options: PipelineOptions) {
     const { config, log, metrics, clock = systemClock } = options;
     this.bodyBytesMax = config.bodyBytesMax;
-    this.#router = compileRoutes(options.routes, { bodyBytesMax: config.bodyBytesMax, metrics });
+    const { bodyBytesMax } = config;
+    this.#router = compileRoutes(options.routes, { bodyBytesMax, metrics, clock });
     this.#cors = createCors(config.corsOrigins);
     this.#answers = createAnswers({ config, cors: this.#cors, clock });
     this.#recorder = createRecorder({ config, clock, log, metrics });
@@ -249,7 +251,7 @@ type PendingBody = Promise<Uint8Array> | undefined;
 function takeBody(exchange: Exchange, target: CompiledRoute): PendingBody {
   const { contentLength } = exchange.raw;
   if (contentLength === 0 || contentLength > target.bodyBytesMax) return undefined;
-  if (target.readBody !== undefined && !target.isBodyType(exchange.raw.fields.contentType)) {
+  if (target.readBody !== undefined && !isJsonType(exchange.raw.fields.contentType)) {
     return undefined;
   }
   exchange.bodyPending = true;
@@ -269,7 +271,7 @@ function admitted(
   const { raw } = exchange;
   if (raw.contentLength > target.bodyBytesMax) return TOO_LARGE;
   const mayBeBare = raw.contentLength === 0 && target.route.bodyOptional === true;
-  if (target.readBody !== undefined && !mayBeBare && !target.isBodyType(raw.fields.contentType)) {
+  if (target.readBody !== undefined && !mayBeBare && !isJsonType(raw.fields.contentType)) {
     return WRONG_TYPE;
   }
   exchange.params = target.readParams(values);
@@ -278,7 +280,7 @@ function admitted(
     return pending.then((bytes) => {
       exchange.bodyPending = false;
       exchange.rawBody = bytes;
-      if (target.readBody !== undefined) exchange.body = target.readBody(bytes);
+      if (target.readBody !== undefined) exchange.body = target.readBody(parseJson(bytes));
       return handle(exchange, target);
     });
   }

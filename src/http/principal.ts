@@ -50,6 +50,8 @@ export interface Principal {
   readonly username: string | undefined;
   readonly name: string | undefined;
   readonly emailVerified: boolean;
+  /** The account has a second factor to ask for. */
+  readonly hasFactor: boolean;
   /** Authentication methods (RFC 8176) and the time of authentication, seconds. */
   readonly amr: readonly string[];
   readonly authTime: number;

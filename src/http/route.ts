@@ -1,4 +1,5 @@
 import type { Static, TSchema } from "typebox";
+import { httpLimits } from "../platform/limits.ts";
 import type { ContextName, KeyScope, PrincipalKind } from "./principal.ts";
 import type { Reply } from "./reply.ts";
 import type { Request } from "./request.ts";
@@ -13,19 +14,35 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
  */
 export type Access =
   | { readonly kind: "public" }
-  | { readonly kind: "authenticated"; readonly kinds?: readonly PrincipalKind[] }
+  | {
+      readonly kind: "authenticated";
+      readonly kinds?: readonly PrincipalKind[];
+      readonly stepUp?: StepUp;
+    }
   | {
       readonly kind: "permission";
       readonly context: ContextName;
       readonly permission: string;
       readonly kinds?: readonly PrincipalKind[];
+      readonly stepUp?: StepUp;
     };
+
+/**
+ * The caller proved who they are at most this long ago, with a second factor when they have one;
+ * else 401 `step_up_required` (RFC 9470). Only people can, so such a route is for users alone.
+ */
+export interface StepUp {
+  readonly maxAgeSeconds: number;
+}
 
 export const PUBLIC: Access = Object.freeze({ kind: "public" });
 export const AUTHENTICATED: Access = Object.freeze({ kind: "authenticated" });
 export function needs(context: ContextName, permission: string): Access {
   return Object.freeze({ kind: "permission", context, permission });
 }
+
+/** For what one would not leave to a stolen token. */
+export const STEP_UP: StepUp = Object.freeze({ maxAgeSeconds: httpLimits.stepUpMaxAgeSeconds });
 
 const DEFAULT_KINDS: readonly PrincipalKind[] = Object.freeze(["user", "api_key"] as const);
 
@@ -75,8 +92,6 @@ export interface RouteDefinition<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
-  /** The body is a form; `request.body` is a `FormBody`, and `body` describes it in the docs. */
-  readonly bodyForm?: boolean;
   /** The request may come without a body; `request.body` is undefined then. */
   readonly bodyOptional?: boolean;
   /** Example of a good body, shown in the docs. */

@@ -120,8 +120,6 @@ export const sessionLimits = Object.freeze({
   keptSeconds: 86_400,
   cleanBatchMax: 1_000,
   listMaxCount: 1_000,
-  /** Tries of another device that are written down for one session. */
-  foreignDeviceRecords: Object.freeze({ count: 10, seconds: 3_600 }),
 });
 
 export const verificationLimits = Object.freeze({
@@ -149,4 +147,20 @@ export const oneTimeLimits = Object.freeze({
 export const mfaLimits = Object.freeze({
   /** How long a login may wait for its second factor. */
   challengeSeconds: 300,
+  totpSecretBytes: 20,
+  totpStepSeconds: 30,
+  /** Steps before and after ours whose codes count too. */
+  totpWindowSteps: 1,
+  /** How long a generator that was shown waits for its first code. */
+  enrolmentSeconds: 900,
+  recoveryCodes: 10,
+  /** Of 5 random bits each. */
+  recoveryCodeCharacters: 24,
+  webauthnChallengeBytes: 32,
+  webauthnSeconds: 300,
+  passkeysPerAccount: 20,
+  passkeyNameMaxCharacters: 64,
+  deviceTokenBytes: 32,
+  trustedDevicesListMax: 100,
+  cleanBatchMax: 1_000,
 });

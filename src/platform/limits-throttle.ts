@@ -24,7 +24,12 @@ export const budgetSizes = Object.freeze({
   strengthNetwork: budget(60, 300),
   /** Codes of a second factor: one in 200 000 guesses is right, so five are few. */
   otpAccount: budget(5, 900),
+  otpLongAccount: budget(40, 86_400),
   otpNetwork: budget(60, 900),
+  /** Signatures of passkeys, which nobody guesses. */
+  passkeyAccount: budget(30, 900),
+  /** What authenticators are to sign, for people who are not logged in: a row each. */
+  passkeyOptionsNetwork: budget(300, 900),
   /** Mails that let a password be set anew, by whom they are asked for, and by the asker. */
   resetIdentifier: budget(3, 3_600),
   resetNetwork: budget(30, 3_600),

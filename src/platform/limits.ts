@@ -7,7 +7,6 @@ export * from "./limits-auth.ts";
 export * from "./limits-throttle.ts";
 export * from "./limits-passwords.ts";
 export * from "./limits-mail.ts";
-export * from "./limits-sessions.ts";
 
 export const databaseLimits = Object.freeze({
   statementTimeoutMs: 5_000,
@@ -119,6 +118,8 @@ export const iamLimits = Object.freeze({
 });
 
 export const httpLimits = Object.freeze({
+  /** How fresh an authentication has to be for what is sensitive. */
+  stepUpMaxAgeSeconds: 600,
   /** Set before the first HTTP thread starts (`UWS_HTTP_MAX_HEADERS_SIZE`). */
   headerBlockBytesMax: 16_384,
   urlBytesMax: 2_048,

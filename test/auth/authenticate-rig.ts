@@ -36,6 +36,7 @@ const session: LiveSession = Object.freeze({
   username: "ada",
   name: "Ada",
   emailVerified: true,
+  hasFactor: false,
   disabled: false,
   tokenRevoked: false,
 });
@@ -111,7 +112,6 @@ export function createRig(options: { foreignStaleMs?: number } = {}) {
     }),
     generations,
     lease,
-    loadMachine: async () => undefined,
     loadSession: (sessionId) => {
       counts.sessions++;
       return answer(rows.session?.sessionId === sessionId ? rows.session : undefined);

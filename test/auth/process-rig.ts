@@ -76,7 +76,6 @@ export async function startProcess(options: ProcessOptions) {
     generations,
     lease,
     loadSession: createLoadSession(database),
-    loadMachine: async () => undefined,
     loadRoles: iam.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
     clock,

@@ -44,6 +44,7 @@ export function principalOf(userId: string, permissions: Principal["permissions"
     username: undefined,
     name: undefined,
     emailVerified: true,
+    hasFactor: false,
     amr: ["pwd"],
     authTime: 0,
     expiresAt: 4_000_000_000,

@@ -4,13 +4,7 @@ import type { Metrics } from "../../platform/metrics.ts";
 import { placeOf } from "../audit/place.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { Grant } from "../session/enter.ts";
-import {
-  locate,
-  openSession,
-  type Caller,
-  type OpenedSession,
-  type OpenOptions,
-} from "../session/open.ts";
+import { openSession, type Caller, type OpenedSession, type OpenOptions } from "../session/open.ts";
 import { issueTokens, type TokenOptions } from "../session/tokens.ts";
 import type { AccountRequest, Accounts } from "./accounts.ts";
 
@@ -39,9 +33,8 @@ export function createRegister(options: RegisterOptions): Register {
   const { accounts, throttle, config, metrics } = options;
   const made = metrics.counter("brigade_auth_registrations_total", "Accounts made by registration");
   const isOpenAtOnce = config.emailVerification !== "required";
-  return async ({ caller: asked, signal, ...request }) => {
-    await throttle.take("registerNetwork", asked.address);
-    const caller = await locate(options, asked);
+  return async ({ caller, signal, ...request }) => {
+    await throttle.take("registerNetwork", caller.address);
     let opened: OpenedSession | undefined;
     try {
       const account = await accounts.create(request, {

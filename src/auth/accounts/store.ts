@@ -117,6 +117,17 @@ export async function findCredential(
   return row && { account: toAccount(row), passwordHash: row.password_hash };
 }
 
+/** What the password of an account is compared with. */
+export async function findPasswordHash(
+  database: Pick<Database, "read">,
+  id: string,
+): Promise<string | undefined> {
+  const rows = await database.read<{ password_hash: string }>(
+    sql`SELECT password_hash FROM auth.credentials WHERE account_id = ${id}`,
+  );
+  return rows[0]?.password_hash;
+}
+
 /** False for a database that nobody has used yet. */
 export async function hasAccounts(database: Pick<Database, "read">): Promise<boolean> {
   const rows = await database.read<{ found: boolean }>(
@@ -186,6 +197,19 @@ export async function holdCredential(
       ? sql`SELECT FROM auth.credentials WHERE ${found} FOR SHARE`
       : sql`UPDATE auth.credentials SET password_hash = ${replacement} WHERE ${found}`,
   );
+  return rowCount === 1;
+}
+
+/** The same by what a challenge remembers of the hash: its SHA-256. */
+export async function holdCredentialOf(
+  tx: Transaction,
+  id: string,
+  hashDigest: Buffer,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(sql`
+    SELECT FROM auth.credentials
+     WHERE account_id = ${id} AND sha256(convert_to(password_hash, 'UTF8')) = ${hashDigest}
+       FOR SHARE`);
   return rowCount === 1;
 }
 

@@ -43,6 +43,7 @@ export function toKeyPrincipal(claims: Claims, key: LiveKey, grants: RoleGrants)
     username: key.username,
     name: key.name,
     emailVerified: key.emailVerified,
+    hasFactor: false,
     amr: Object.freeze([]),
     authTime: 0,
     expiresAt: claims.expiresAt,

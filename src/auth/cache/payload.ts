@@ -32,6 +32,7 @@ const PRINCIPAL_FIELDS = Object.keys({
   username: 0,
   name: 0,
   emailVerified: 0,
+  hasFactor: 0,
   amr: 0,
   authTime: 0,
   expiresAt: 0,

@@ -73,3 +73,8 @@ function methodsOf({ factors }: Account, isEnrol: boolean): ChallengeMethod[] {
 export function digestOfHash(passwordHash: string): string {
   return createHash("sha256").update(passwordHash).digest("base64url");
 }
+
+/** Names the login that a challenge token stands for, without holding the token. */
+export function ownerOf(challengeToken: string): string {
+  return `login ${digestOfHash(challengeToken)}`;
+}

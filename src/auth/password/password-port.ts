@@ -39,4 +39,6 @@ export interface Passwords {
     words: readonly string[],
     signal?: AbortSignal,
   ): Promise<PasswordAssessment>;
+  /** A secret as a QR code, SVG: a few milliseconds that no request's thread should lose. */
+  drawQr(text: string, signal?: AbortSignal): Promise<string>;
 }

@@ -58,6 +58,7 @@ class WaitingPool implements PasswordPool {
   readonly verify: Passwords["verify"];
   readonly matches: Passwords["matches"];
   readonly assess: Passwords["assess"];
+  readonly drawQr: Passwords["drawQr"];
   readonly #threads: number;
   readonly #algorithm: Config["passwordHash"];
   readonly #queueMax: number;
@@ -86,6 +87,7 @@ class WaitingPool implements PasswordPool {
     this.verify = tasks.verify;
     this.matches = tasks.matches;
     this.assess = tasks.assess;
+    this.drawQr = tasks.drawQr;
   }
 
   run(task: PasswordTask, signal?: AbortSignal): Promise<unknown> {

@@ -17,6 +17,7 @@ export function toPasswords(run: RunPasswordTask): Passwords {
       run({ kind: "matches", password, hashes }, signal) as Promise<boolean>,
     assess: (password, words, signal) =>
       run({ kind: "assess", password, words }, signal) as Promise<PasswordAssessment>,
+    drawQr: (text, signal) => run({ kind: "qr", text }, signal) as Promise<string>,
   };
 }
 

@@ -1,5 +1,6 @@
 import { assessPassword, type PasswordAssessment } from "./assessment.ts";
 import { hashPassword, matchesOne, verifyPassword, type PasswordAlgorithm } from "./hash.ts";
+import { drawQrCode } from "./qr-code.ts";
 import type { PasswordVerdict } from "./password-port.ts";
 
 /** One piece of work for a password thread, and for the way there. */
@@ -7,7 +8,8 @@ export type PasswordTask =
   | { readonly kind: "hash"; readonly password: string }
   | { readonly kind: "verify"; readonly password: string; readonly hash: string | undefined }
   | { readonly kind: "matches"; readonly password: string; readonly hashes: readonly string[] }
-  | { readonly kind: "assess"; readonly password: string; readonly words: readonly string[] };
+  | { readonly kind: "assess"; readonly password: string; readonly words: readonly string[] }
+  | { readonly kind: "qr"; readonly text: string };
 
 /** What a password thread gets: the task and how hashes are made today. */
 export interface PasswordJob {
@@ -31,6 +33,8 @@ export async function runPasswordTask({ task, algorithm }: PasswordJob): Promise
         return { ok: true, value: matchesOne(task.password, task.hashes) };
       case "assess":
         return { ok: true, value: await assessPassword(task.password, task.words) };
+      case "qr":
+        return { ok: true, value: await drawQrCode(task.text) };
     }
   } catch (error) {
     // The message may quote its argument.

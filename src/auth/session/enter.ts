@@ -4,12 +4,11 @@ import { placeOf } from "../audit/place.ts";
 import { recordEvent, type AuditAction } from "../audit/store.ts";
 import type { Invalidate } from "../index.ts";
 import type { DeviceInfo } from "./device.ts";
-import { locate, makeRoom, openSession, type Caller, type OpenOptions } from "./open.ts";
+import { makeRoom, openSession, type Caller, type OpenOptions } from "./open.ts";
 import type { Session } from "./store.ts";
 import { issueTokens, type TokenOptions, type TokenPair } from "./tokens.ts";
 
-export interface EnterOptions
-  extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf" | "metrics"> {
+export interface EnterOptions extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf"> {
   readonly database: Database;
   readonly invalidate: Invalidate;
   readonly keyRing: OpenOptions["keyRing"] & TokenOptions["keyRing"];
@@ -44,8 +43,7 @@ export type Enter = (request: EntryRequest) => Promise<Grant | undefined>;
 
 /** The one way from a proof to a session: limit, session, audit, tokens. */
 export function createEnter(options: EnterOptions): Enter {
-  return async (asked) => {
-    const request = { ...asked, caller: await locate(options, asked.caller) };
+  return async (request) => {
     const entered = await options.database.withTransaction((tx) => enter(tx, options, request), {
       revocation: true,
     });

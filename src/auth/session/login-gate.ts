@@ -56,7 +56,8 @@ export async function judgeLogin(
   for (const gate of gates) {
     const verdict = await gate(attempt);
     if (verdict.kind === "refuse") return verdict;
-    if (verdict.kind === "allow") continue;
+    // Nothing stronger could be asked for.
+    if (verdict.kind === "allow" || attempt.amr.includes("mfa")) continue;
     if (attempt.account.factors.length > 0) reasons.push(...verdict.reasons);
     else if (verdict.withoutFactor === "refuse") {
       const reason = `no factor: ${verdict.reasons.join(", ")}`;

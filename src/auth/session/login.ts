@@ -1,33 +1,23 @@
 import { AppError } from "../../platform/errors.ts";
-import type { Config } from "../../platform/config.ts";
 import type { Metrics } from "../../platform/metrics.ts";
-import type { Database, Transaction } from "../../platform/postgres.ts";
+import type { Database } from "../../platform/postgres.ts";
 import { toIdentifier } from "../accounts/identifiers.ts";
-import {
-  findCredential,
-  holdCredential,
-  type Account,
-  type Credential,
-} from "../accounts/store.ts";
+import { findCredential, holdCredential, type Credential } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
-import { issueChallenge } from "../mfa/challenge.ts";
 import type { Passwords, Place } from "../password/password-port.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { DeviceInfo } from "./device.ts";
-import type { Enter, Grant } from "./enter.ts";
-import { judgeLogin, type LoginGate } from "./login-gate.ts";
+import type { Grant } from "./enter.ts";
 import type { Caller } from "./open.ts";
+import type { PassGates } from "./pass-gates.ts";
 
 export interface LoginOptions {
   readonly database: Database;
   readonly passwords: Passwords;
   readonly throttle: Throttle;
-  readonly enter: Enter;
-  /** Asked in this order between the right password and the session. */
-  readonly gates: readonly LoginGate[];
-  readonly config: Pick<Config, "emailVerification">;
+  readonly passGates: PassGates;
   readonly metrics: Metrics;
 }
 
@@ -115,36 +105,12 @@ async function admit(
   rehash: boolean,
   request: LoginRequest,
 ): Promise<Grant | AppError | undefined> {
-  const { config, database, enter } = options;
-  if (!account.active) throw await refuse(options, account, request, "disabled");
-  if (config.emailVerification === "required" && !account.emailVerified) {
-    throw await refuse(options, account, request, "unverified");
-  }
   const { caller, device, rememberMe, trustedDeviceToken } = request;
-  const attempt = { account, caller, device, rememberMe, trustedDeviceToken, amr: ["pwd"] };
-  const verdict = await judgeLogin(options.gates, attempt);
-  if (verdict.kind === "refuse") {
-    await recordRefusal(options, account, request, verdict.reason);
-    throw authErrors.failure(verdict.code, { note: verdict.reason });
-  }
   const replacement = rehash ? await rehashed(options, request) : undefined;
-  const { id } = account;
-  if (verdict.kind === "allow") {
-    const within = (tx: Transaction) => holdCredential(tx, id, passwordHash, replacement);
-    return enter({ ...attempt, within });
-  }
-  const { reasons, isEnrol } = verdict;
-  return database.withTransaction(async (tx) => {
-    if (!(await holdCredential(tx, id, passwordHash, replacement))) return undefined;
-    await recordEvent(tx, {
-      action: "login.challenge",
-      actor: id,
-      subject: id,
-      tenantId: account.tenantId,
-      reason: reasons.join(", "),
-      ...placeOf(caller),
-    });
-    return issueChallenge(tx, { attempt, isEnrol, passwordHash: replacement ?? passwordHash });
+  return options.passGates({
+    attempt: { account, caller, device, rememberMe, trustedDeviceToken, amr: ["pwd"] },
+    within: (tx) => holdCredential(tx, account.id, passwordHash, replacement),
+    passwordHash: replacement ?? passwordHash,
   });
 }
 
@@ -158,30 +124,6 @@ async function rehashed(
   } catch {
     return undefined;
   }
-}
-
-/** Only who proved the password is told. */
-async function refuse(
-  options: LoginOptions,
-  account: Pick<Account, "id" | "tenantId">,
-  request: LoginRequest,
-  reason: "disabled" | "unverified",
-) {
-  await recordRefusal(options, account, request, reason);
-  return authErrors.failure(
-    "account_disabled",
-    reason === "unverified" ? { detail: "The e-mail address has to be verified first" } : {},
-  );
-}
-
-function recordRefusal(
-  { database }: LoginOptions,
-  { id: subject, tenantId }: Pick<Account, "id" | "tenantId">,
-  { caller }: LoginRequest,
-  reason: string,
-): Promise<void> {
-  const place = placeOf(caller);
-  return recordEvent(database, { action: "login.failure", subject, tenantId, reason, ...place });
 }
 
 // Bounded by the budgets: an attempt that they refuse writes nothing.

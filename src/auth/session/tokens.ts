@@ -25,13 +25,36 @@ export interface TokenPair {
 /** The client of logins with a password; OAuth clients will have ids of their own. */
 const FIRST_PARTY_CLIENT_ID = "brigade";
 
+/** An access token alone, and its life in seconds. */
+export interface IssuedAccess {
+  readonly accessToken: string;
+  readonly expiresIn: number;
+}
+
+type Owner = Pick<Account, "id" | "tenantId">;
+
 /** Signs an access token of the session and derives the refresh token of its present counter. */
 export async function issueTokens(
-  { keyRing, config, clock }: TokenOptions,
-  account: Pick<Account, "id" | "tenantId">,
+  options: TokenOptions,
+  account: Owner,
   session: Session,
   refresh: { readonly secret: Buffer; readonly key: RefreshKey },
 ): Promise<TokenPair> {
+  const access = await issueAccess(options, account, session);
+  const { id, counter } = session;
+  return {
+    ...access,
+    refreshToken: makeRefreshToken(id, counter, refresh.secret, refresh.key),
+    refreshExpiresIn: session.secondsLeft,
+  };
+}
+
+/** Signs an access token of the session. */
+export async function issueAccess(
+  { keyRing, config, clock }: TokenOptions,
+  account: Owner,
+  session: Session,
+): Promise<IssuedAccess> {
   // A token that outlives its session would be refused all the same; this way its holder knows.
   const expiresIn = Math.max(1, Math.min(config.accessTokenSeconds, session.secondsLeft));
   const issuedAt = clock.nowSeconds();
@@ -50,11 +73,5 @@ export async function issueTokens(
     amr: session.amr,
     auth_time: Math.floor(session.authenticatedAt.getTime() / 1000),
   });
-  const { id, counter } = session;
-  return {
-    accessToken,
-    refreshToken: makeRefreshToken(id, counter, refresh.secret, refresh.key),
-    expiresIn,
-    refreshExpiresIn: session.secondsLeft,
-  };
+  return { accessToken, expiresIn };
 }

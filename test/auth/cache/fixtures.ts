@@ -78,6 +78,7 @@ export function principalOf(subject: string, roles: Principal["roles"] = {}): Pr
     username: undefined,
     name: "Ana",
     emailVerified: true,
+    hasFactor: false,
     amr: ["pwd"],
     authTime: 1_800_000_000,
     expiresAt: 1_800_001_800,

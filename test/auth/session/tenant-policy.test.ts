@@ -11,7 +11,7 @@ let app: TestApp;
 
 before(async () => {
   db = await withDatabase();
-  app = await startApp({ database: db.database, env: { COUNTRY_DATABASE: "built-in" } });
+  app = await startApp({ database: db.database });
 });
 after(() => db.drop());
 

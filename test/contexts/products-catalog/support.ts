@@ -29,6 +29,7 @@ function principal(username: string, permissions: readonly string[]): Principal 
     username,
     name: undefined,
     emailVerified: false,
+    hasFactor: false,
     amr: [],
     authTime: 0,
     expiresAt: 0,

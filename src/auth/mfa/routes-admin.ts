@@ -1,0 +1,67 @@
+import { noContent } from "../../http/reply.ts";
+import { defineRoute, STEP_UP, type Route } from "../../http/route.ts";
+import { platformErrors } from "../../platform/errors.ts";
+import type { Database } from "../../platform/postgres.ts";
+import { findAccountById } from "../accounts/store.ts";
+import { callerOf } from "../routes-replies.ts";
+import type { Throttle } from "../throttle/throttle.ts";
+import type { ChangeFactors } from "./change-factors.ts";
+import { accountParams } from "./routes-schemas.ts";
+import { deletePasskeys } from "./store-passkeys.ts";
+import { deleteTotp } from "./store-totp.ts";
+
+export interface ResetRouteDeps {
+  readonly database: Database;
+  readonly changeFactors: ChangeFactors;
+  readonly throttle: Throttle;
+}
+
+export function createResetRoutes(deps: ResetRouteDeps): Route[] {
+  return [resetRoute(deps)];
+}
+
+/** For somebody who lost everything: an administrator made sure who is asking. */
+const resetRoute = ({ database, changeFactors, throttle }: ResetRouteDeps) =>
+  defineRoute({
+    method: "DELETE",
+    path: "/v1/admin/accounts/{account_id}/mfa",
+    summary: "Removes all second factors of an account and ends its sessions",
+    description: "In the caller's tenant only.",
+    tag: "admin",
+    access: {
+      kind: "permission",
+      context: "iam",
+      permission: "manage_users",
+      kinds: ["user"],
+      stepUp: STEP_UP,
+    },
+    params: accountParams,
+    responses: {
+      204: { description: "Removed" },
+      404: { description: "`not_found`: no account of the caller's tenant" },
+      409: { description: "`conflict`: it has no factor" },
+    },
+    async handler(request) {
+      const { principal, params } = request;
+      const account = await findAccountById(database, params.account_id);
+      if (account === undefined || account.tenantId !== principal.tenantId) {
+        throw platformErrors.failure("not_found");
+      }
+      await throttle.take("revokeAccount", principal.userId);
+      const { id: accountId, tenantId } = account;
+      const change = {
+        accountId,
+        tenantId,
+        actor: principal.userId,
+        sessionId: undefined,
+        action: "mfa.reset",
+        caller: callerOf(request),
+      } as const;
+      await changeFactors(change, async (tx) => {
+        const hadTotp = await deleteTotp(tx, accountId);
+        const passkeys = await deletePasskeys(tx, accountId);
+        if (!hadTotp && passkeys === 0) throw platformErrors.failure("conflict");
+      });
+      return noContent();
+    },
+  });
