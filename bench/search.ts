@@ -44,8 +44,9 @@ export async function run(): Promise<Row[]> {
           path: `/v1/products/search/similar-names?name=${encodeURIComponent(name)}`,
           headers: { authorization: `Bearer ${server.accessToken}` },
         });
-        const body = (await answer.body.json()) as { data: unknown[] };
-        if (answer.statusCode !== 200 || body.data.length === 0) {
+        // Not parsed: what that costs this process would be time that the server waits for.
+        const text = await answer.body.text();
+        if (answer.statusCode !== 200 || text.startsWith('{"data":[]')) {
           throw new Error(`${name}: ${answer.statusCode}`);
         }
         latenciesMs.push(performance.now() - begun);
