@@ -1,6 +1,8 @@
 import { Check } from "typebox/schema";
+import { createChargeKey } from "./auth/api-keys/charges.ts";
 import { createGuesses } from "./auth/api-keys/guesses.ts";
 import { createLoadKey } from "./auth/api-keys/store-live.ts";
+import { createKeyUsage } from "./auth/api-keys/usage.ts";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
 import { createDocumentCache } from "./auth/cache/document-cache.ts";
@@ -14,6 +16,7 @@ import { createCountryOf } from "./auth/network/country.ts";
 import { createSealer } from "./auth/keys/sealer.ts";
 import { createMailboxRoutes } from "./auth/mail/dev-mailbox.ts";
 import type { Passwords } from "./auth/password/password-port.ts";
+import { createLoadMachine } from "./auth/oauth/store.ts";
 import { createIsTokenRevoked } from "./auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "./auth/routes.ts";
 import { verifyBody } from "./auth/routes-schemas.ts";
@@ -67,6 +70,8 @@ export interface App {
   readonly authenticate: Authenticate;
   /** `POST /auth/verify` for the admin port: no caller is asked for. */
   describeToken(body: unknown): Promise<{ status: number; body: unknown }>;
+  /** Writes down what was only counted so far. The database must still be open. */
+  close(): Promise<void>;
 }
 
 /**
@@ -87,6 +92,7 @@ export function createApp(ports: AppPorts): App {
   const authenticate = createAuthenticate({
     ...ports,
     loadSession: createLoadSession(database),
+    loadMachine: createLoadMachine(database),
     loadRoles: iam.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
     apiKeys: {
@@ -95,6 +101,7 @@ export function createApp(ports: AppPorts): App {
     },
     ownIssuer: config.publicUrl,
   });
+  const keyUsage = createKeyUsage(ports);
   const services: Route[] = [
     ...createAuthRoutes({
       ...ports,
@@ -122,12 +129,14 @@ export function createApp(ports: AppPorts): App {
     clock,
     authenticate,
     cached: authenticate.known,
+    chargeKey: createChargeKey({ ...ports, usage: keyUsage }),
     ...rateLimits(ports),
   });
   return {
     pipeline,
     routes,
     authenticate,
+    close: () => keyUsage.close(),
     async describeToken(body) {
       if (!Check(verifyBody, body))
         return { status: 422, body: { error_code: "validation_failed" } };

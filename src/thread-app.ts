@@ -7,6 +7,7 @@ import { createIssuerRegistry, type IssuerRegistry } from "./auth/issuers/regist
 import { createKeyRing, type KeyRingSnapshot } from "./auth/keys/key-ring.ts";
 import { createWaitForCluster } from "./auth/revocation/instances.ts";
 import { createInvalidate } from "./auth/revocation/invalidation-log.ts";
+import { createSessionActivity } from "./auth/session/activity.ts";
 import { tokenDigest } from "./auth/token/digest.ts";
 import { countDroppedLines } from "./platform/log-metrics.ts";
 import type { SharedMemory } from "./platform/shared-memory.ts";
@@ -27,6 +28,8 @@ export interface ThreadAppOptions extends FromThread {
 export interface ThreadApp extends App {
   /** Takes another `KeyRingSnapshot` from main. */
   replaceKeys(keys: unknown): void;
+  /** Writes down what is only in memory; before the database is closed. */
+  close(): Promise<void>;
 }
 
 /** The application of an HTTP thread: joined to the memory that all threads of the process share. */
@@ -38,21 +41,23 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
   const issuers = createIssuerRegistry([createLocalIssuer(config, keyRing)]);
   const ruleSetId = ruleSetOf(issuers);
   countDroppedLines(metrics);
+  const cache = createAuthCache({
+    shared,
+    generations,
+    clock,
+    spawn,
+    metrics,
+    ttlSeconds: config.authCacheTtlSeconds,
+    digest: (token) => tokenDigest(token, ruleSetId),
+  });
+  const activity = createSessionActivity({ database, cache, log: options.log });
   const app = createApp({
     ...options,
     keyRing,
     issuers,
     generations,
     lease,
-    cache: createAuthCache({
-      shared,
-      generations,
-      clock,
-      spawn,
-      metrics,
-      ttlSeconds: config.authCacheTtlSeconds,
-      digest: (token) => tokenDigest(token, ruleSetId),
-    }),
+    cache,
     invalidate: createInvalidate({ generations }),
     waitForCluster: createWaitForCluster({
       database,
@@ -64,6 +69,7 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
   });
   return {
     ...app,
+    close: () => activity.stop(),
     replaceKeys(keys) {
       const withdrawn = keyRing.replace(keys as KeyRingSnapshot);
       // Verdicts under these keys go. After the exchange, and by each thread: what another thread

@@ -80,6 +80,7 @@ async function start(order: StartOrder): Promise<void> {
   finish = async () => {
     watch.stop();
     await verifyPool.close();
+    await app.close();
     await database.end();
   };
   const listeningPort = await server.listen(order.port, config.host);

@@ -11,7 +11,7 @@ import type { LoadKey } from "./api-keys/store-live.ts";
 import type { AuthCache, CachedEntry } from "./cache/auth-cache.ts";
 import type { Generations } from "./cache/generations.ts";
 import type { Lease } from "./cache/lease.ts";
-import type { Authenticate, LoadRoles, LoadSession } from "./index.ts";
+import type { Authenticate, LoadMachine, LoadRoles, LoadSession } from "./index.ts";
 import type { IssuerRegistry } from "./issuers/registry.ts";
 import type { IsTokenRevoked } from "./revocation/revoked-tokens.ts";
 import type { VerifySignature } from "./verify-pool.ts";
@@ -23,6 +23,7 @@ export interface AuthenticateOptions {
   readonly generations: Generations;
   readonly lease: Pick<Lease, "holds">;
   readonly loadSession: LoadSession;
+  readonly loadMachine: LoadMachine;
   readonly loadRoles: LoadRoles;
   /** Without it no API key is known. */
   readonly apiKeys?: { readonly loadKey: LoadKey; readonly guesses: Guesses };

@@ -16,5 +16,6 @@ export const authErrors = defineErrors({
   principal_unknown: { status: 403, title: "The caller is not known here" },
   account_disabled: { status: 403, title: "The account is disabled" },
   account_locked: { status: 403, title: "The account is locked for now" },
+  quota_exceeded: { status: 429, title: "The quota of the API key is used up for now" },
   account_exists: { status: 409, title: "An account with these identifiers exists" },
 });

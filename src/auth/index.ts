@@ -36,7 +36,9 @@ export type InvalidationKey =
   | { readonly kind: "issuer"; readonly issuer: string }
   | { readonly kind: "roles" }
   /** Policies of tenants. */
-  | { readonly kind: "policies" };
+  | { readonly kind: "policies" }
+  /** What is known of machine clients. */
+  | { readonly kind: "clients" };
 
 /** Filled when the outcome of COMMIT is known; stays undefined when it never is. */
 export interface InvalidationReceipt {
@@ -78,6 +80,21 @@ export interface LiveSession {
  * Undefined: no such session, ended, or past its idle or absolute end.
  */
 export type LoadSession = (sessionId: string, tokenId: string) => Promise<LiveSession | undefined>;
+
+/** A machine client that may still act: what one read of the store tells. */
+export interface LiveMachine {
+  readonly clientId: string;
+  readonly tenantId: string;
+  readonly name: string;
+  readonly disabled: boolean;
+  readonly tokenRevoked: boolean;
+}
+
+/**
+ * Implemented by `auth/oauth/store.ts`; one single-statement read on the pipelined reader.
+ * Undefined: no client has these tokens any more.
+ */
+export type LoadMachine = (sessionId: string, tokenId: string) => Promise<LiveMachine | undefined>;
 
 /** Makes the IAM user of a new account in the account's own transaction. */
 export type ProvisionUser = (

@@ -3,6 +3,7 @@ import type { Principal } from "../http/principal.ts";
 import { authErrors } from "./errors.ts";
 import type { Account } from "./accounts/store.ts";
 import type { Grant } from "./session/enter.ts";
+import { trustOf } from "./session/changes.ts";
 import type { Caller } from "./session/open.ts";
 import type { Session } from "./session/store.ts";
 
@@ -31,6 +32,20 @@ export function toSessionView(session: Session) {
     device: session.device ?? null,
     network: session.network ?? null,
     country: session.country ?? null,
+  };
+}
+
+/** One of a list of sessions. `current` is the one that the caller asks with. */
+export function toSessionEntry(session: Session, current: string | undefined) {
+  return {
+    ...toSessionView(session),
+    last_seen_at: session.seenAt.toISOString(),
+    last_network: session.seen.network ?? null,
+    last_country: session.seen.country ?? null,
+    device_bound: session.deviceDigest !== undefined,
+    flags: session.flags,
+    trust: trustOf(session.flags, session.deviceDigest !== undefined),
+    current: session.id === current,
   };
 }
 

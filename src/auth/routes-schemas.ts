@@ -8,6 +8,7 @@ import {
   tokenLimits,
   verificationLimits,
 } from "../platform/limits.ts";
+import { SESSION_FLAGS } from "./session/changes.ts";
 
 const closed = <P extends TProperties>(properties: P, options: object = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options });
@@ -110,6 +111,7 @@ export const logoutBody = closed({
     }),
   ),
   all_devices: Type.Optional(Type.Boolean({ description: "All sessions of the account." })),
+  other_devices: Type.Optional(Type.Boolean({ description: "All sessions but the present one." })),
 });
 
 export const waitQuery = closed({
@@ -187,11 +189,24 @@ export const grantAnswer = closed({
 export const messageAnswer = closed({ message: Type.String() });
 export const logoutAnswer = closed({ message: Type.String(), sessions_ended: Type.Integer() });
 
-export const sessionsAnswer = closed({
-  sessions: Type.Array(
-    closed({ ...sessionProperties, last_seen_at: instant, current: Type.Boolean() }),
-  ),
-});
+export const sessionEntryProperties = {
+  ...sessionProperties,
+  last_seen_at: instant,
+  last_network: optionalText,
+  last_country: optionalText,
+  device_bound: Type.Boolean({ description: "Refreshed only with the secret of its device." }),
+  flags: Type.Array(Type.Enum([...SESSION_FLAGS]), {
+    description: "In what a refresh ever differed from the one before.",
+  }),
+  trust: Type.Integer({
+    minimum: 0,
+    maximum: 100,
+    description: "How much it looks like the session that was opened.",
+  }),
+  current: Type.Boolean(),
+};
+
+export const sessionsAnswer = closed({ sessions: Type.Array(closed(sessionEntryProperties)) });
 
 const byContext = Type.Record(Type.String(), Type.Array(Type.String()));
 

@@ -1,9 +1,11 @@
+import type { Static } from "typebox";
+import type { Principal } from "../http/principal.ts";
 import { json, noContent } from "../http/reply.ts";
 import { defineRoute, type Access, type Route } from "../http/route.ts";
 import { platformErrors } from "../platform/errors.ts";
 import type { Database } from "../platform/postgres.ts";
 import type { WaitForCluster } from "./index.ts";
-import { callerOf, NO_STORE, ownAccountId, toSessionView } from "./routes-replies.ts";
+import { callerOf, NO_STORE, ownAccountId, toSessionEntry } from "./routes-replies.ts";
 import {
   logoutAnswer,
   logoutBody,
@@ -11,14 +13,17 @@ import {
   sessionsAnswer,
   waitQuery,
 } from "./routes-schemas.ts";
-import type { EndedSessions, EndOwnSessions } from "./session/logout.ts";
+import type { EndedSessions, EndSessions } from "./session/end.ts";
 import { listSessions } from "./session/store.ts";
+import type { SessionChoice } from "./session/store-end.ts";
 
 export interface SessionRouteDeps {
   readonly database: Database;
-  readonly endOwnSessions: EndOwnSessions;
+  readonly endSessions: EndSessions;
   readonly waitForCluster: WaitForCluster;
 }
+
+type LogoutBody = Partial<Static<typeof logoutBody>>;
 
 /** Only people have sessions. */
 const USERS: Access = { kind: "authenticated", kinds: ["user"] };
@@ -32,7 +37,7 @@ const logoutRoute = (deps: SessionRouteDeps) =>
     method: "POST",
     path: "/auth/logout",
     aliases: [{ path: "/v2/auth/logout" }],
-    summary: "Ends the present session, another one of the caller's, or all of them",
+    summary: "Ends the present session, another one of the caller's, all others, or all of them",
     description: "Tokens of an ended session are refused from the next request on.",
     tag: "auth",
     access: USERS,
@@ -46,15 +51,16 @@ const logoutRoute = (deps: SessionRouteDeps) =>
     },
     async handler(request) {
       const { principal, query, body = {} } = request;
-      const everywhere = body.all_devices === true;
-      const ended = await deps.endOwnSessions({
-        accountId: ownAccountId(principal),
+      const choice = choiceOf(principal, body);
+      const ended = await deps.endSessions({
+        choice,
         tenantId: principal.tenantId,
-        sessionId: everywhere ? undefined : (body.session_id ?? principal.sessionId),
+        actor: ownAccountId(principal),
         action: "logout",
+        reason: "logout",
         caller: callerOf(request),
       });
-      const isNamed = !everywhere && body.session_id !== undefined;
+      const isNamed = choice.sessionId !== undefined && body.session_id !== undefined;
       if (ended.count === 0 && isNamed) throw platformErrors.failure("not_found");
       await waitIfAsked(deps, query.wait, ended);
       return json(200, { message: "Logged out", sessions_ended: ended.count }, NO_STORE);
@@ -75,11 +81,7 @@ const listSessionsRoute = ({ database }: SessionRouteDeps) =>
       return json(
         200,
         {
-          sessions: sessions.map((session) => ({
-            ...toSessionView(session),
-            last_seen_at: session.seenAt.toISOString(),
-            current: session.id === principal.sessionId,
-          })),
+          sessions: sessions.map((session) => toSessionEntry(session, principal.sessionId)),
         },
         NO_STORE,
       );
@@ -102,11 +104,13 @@ const endSessionRoute = (deps: SessionRouteDeps) =>
     },
     async handler(request) {
       const { principal, params, query } = request;
-      const ended = await deps.endOwnSessions({
-        accountId: ownAccountId(principal),
+      const accountId = ownAccountId(principal);
+      const ended = await deps.endSessions({
+        choice: { accountId, sessionId: params.session_id },
         tenantId: principal.tenantId,
-        sessionId: params.session_id,
+        actor: accountId,
         action: "session.end",
+        reason: "session.end",
         caller: callerOf(request),
       });
       // Somebody else's session and no session are one answer.
@@ -116,8 +120,17 @@ const endSessionRoute = (deps: SessionRouteDeps) =>
     },
   });
 
-async function waitIfAsked(
-  { waitForCluster }: SessionRouteDeps,
+/** All wins over others, others over a single one. */
+function choiceOf(principal: Principal, body: LogoutBody): SessionChoice {
+  const accountId = ownAccountId(principal);
+  const { sessionId } = principal;
+  if (body.all_devices === true) return { accountId };
+  if (body.other_devices === true) return { accountId, except: sessionId };
+  return { accountId, sessionId: body.session_id ?? sessionId };
+}
+
+export async function waitIfAsked(
+  { waitForCluster }: Pick<SessionRouteDeps, "waitForCluster">,
   wait: "cluster" | undefined,
   { receipt }: EndedSessions,
 ): Promise<void> {

@@ -21,13 +21,14 @@ import { createApiKeyRoutes } from "./routes-api-keys.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
+import { createAdminSessionRoutes } from "./routes-admin-sessions.ts";
 import { createSessionRoutes } from "./routes-sessions.ts";
 import { createTokenRoutes } from "./routes-tokens.ts";
 import { createEnter } from "./session/enter.ts";
 import type { LoginGate } from "./session/login-gate.ts";
 import { createLogin } from "./session/login.ts";
 import { createPassGates } from "./session/pass-gates.ts";
-import { createEndOwnSessions } from "./session/logout.ts";
+import { createEndSessions } from "./session/end.ts";
 import { createRefresh } from "./session/refresh.ts";
 import type { PolicyOf } from "./tenants/policies.ts";
 import { createThrottle, type ThrottleSizes } from "./throttle/throttle.ts";
@@ -55,7 +56,8 @@ export interface AuthRoutesOptions {
 
 /** The routes under `/auth` and `/users/me`. */
 export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
-  const { database, invalidate, metrics, config, authenticate, waitForCluster } = options;
+  const { database, invalidate, metrics, config, authenticate, waitForCluster, countryOf } =
+    options;
   const throttle = createThrottle(database, metrics, options.budgets);
   const judge = createPasswordJudge({ ...options, checkBreach: createCheckBreach(options) });
   const deps = { ...options, throttle, judge };
@@ -63,17 +65,15 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const gates: LoginGate[] = [createMfaGate(options)];
   const passGates = createPassGates({ database, enter, gates, config });
   const ownIssuer = config.publicUrl;
+  const endSessions = createEndSessions({ database, invalidate, throttle, metrics, ownIssuer });
   return [
     ...createLoginRoutes({
       register: createRegister({ ...deps, accounts: createAccounts(deps) }),
       login: createLogin({ ...deps, passGates }),
       refresh: createRefresh(deps),
     }),
-    ...createSessionRoutes({
-      database,
-      waitForCluster,
-      endOwnSessions: createEndOwnSessions({ database, invalidate, throttle, metrics, ownIssuer }),
-    }),
+    ...createSessionRoutes({ database, waitForCluster, endSessions }),
+    ...createAdminSessionRoutes({ database, waitForCluster, endSessions, countryOf }),
     ...createApiKeyRoutes({
       database,
       waitForCluster,

@@ -1,7 +1,7 @@
 import { removeExpiredOneTimeTokens } from "../auth/one-time/store.ts";
 import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
-import { removeExpiredSessions } from "../auth/session/store.ts";
+import { removeExpiredSessions } from "../auth/session/store-end.ts";
 import { removeIdleBudgets } from "../auth/throttle/store.ts";
 import { jobLimits } from "../platform/limits.ts";
 import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";

@@ -18,6 +18,9 @@ export interface RateLimit {
   take(key: string, cost?: number): RateStanding;
 }
 
+/** Charges an API key by its own limits. A standing against its rate is left in the exchange. */
+export type ChargeKey = (principal: Principal, exchange: Exchange) => Verdict;
+
 export interface AdmissionOptions {
   readonly authenticate?: AuthenticateCaller | undefined;
   /** The principal of a token this process already knows, by memory alone. */
@@ -26,6 +29,7 @@ export interface AdmissionOptions {
   readonly rateLimit?: RateLimit | undefined;
   /** Budget of an address for tokens not known yet; generous, as many may share an address. */
   readonly addressLimit?: RateLimit | undefined;
+  readonly chargeKey?: ChargeKey | undefined;
 }
 
 export type Verdict = Rejection | undefined;
@@ -44,17 +48,34 @@ const NOT_ALLOWED = httpErrors.rejection("permission_denied");
  * such a token turns out good, its caller is charged too.
  */
 export function createAdmission(options: AdmissionOptions): Admission {
-  const { authenticate, cached, rateLimit } = options;
+  const { authenticate, cached, rateLimit, chargeKey } = options;
   const addressLimit = options.addressLimit ?? rateLimit;
 
   function admitCaller(exchange: Exchange, target: CompiledRoute, principal: Principal): Verdict {
     exchange.caller = principal;
     if (target.route.unlimited !== true) {
-      const refusal = charge(exchange, rateLimit, callerKey(principal));
+      const refusal =
+        principal.kind === "api_key" && chargeKey !== undefined
+          ? chargeBoth(exchange, principal, chargeKey)
+          : charge(exchange, rateLimit, callerKey(principal));
       if (refusal !== undefined) return refusal;
     }
     if (!target.mayCall(principal)) return NOT_ALLOWED;
     return target.stepUp === undefined ? undefined : target.stepUp(principal);
+  }
+
+  /** A key by its own limits, then with its owner's other requests. The nearer end is told. */
+  function chargeBoth(exchange: Exchange, principal: Principal, chargeOwn: ChargeKey): Verdict {
+    const refusal = chargeOwn(principal, exchange);
+    if (refusal !== undefined) return refusal;
+    const own = exchange.rate;
+    const ofOwner = charge(exchange, rateLimit, callerKey(principal));
+    if (ofOwner !== undefined) return ofOwner;
+    const shared = exchange.rate;
+    if (own !== undefined && (shared === undefined || own.remaining <= shared.remaining)) {
+      exchange.rate = own;
+    }
+    return undefined;
   }
 
   function admitOutcome(

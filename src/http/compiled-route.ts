@@ -2,6 +2,8 @@ import type { Clock } from "../platform/clock.ts";
 import type { Histogram, Metrics } from "../platform/metrics.ts";
 import { httpLimits } from "../platform/limits.ts";
 import type { KeyScope, Principal } from "./principal.ts";
+import { isJsonType, parseJson } from "./body.ts";
+import { isFormType, parseForm } from "./form.ts";
 import { createRouter, parameterNames, type Router } from "./router.ts";
 import { keyScopeOf, kindsOf, type Method, type Route } from "./route.ts";
 import { createStepUpRule, type StepUpRule } from "./step-up.ts";
@@ -9,10 +11,11 @@ import {
   compileBody,
   compileParams,
   compileQuery,
-  type BodyReader,
   type ParamsReader,
   type QueryReader,
 } from "./validation.ts";
+
+type BytesReader = (bytes: Uint8Array) => unknown;
 
 /** A route with everything about it worked out at boot. One for each of its paths. */
 export interface CompiledRoute {
@@ -25,7 +28,8 @@ export interface CompiledRoute {
   readonly stepUp: StepUpRule | undefined;
   readonly readParams: ParamsReader;
   readonly readQuery: QueryReader;
-  readonly readBody: BodyReader | undefined;
+  readonly readBody: BytesReader | undefined;
+  readonly isBodyType: (contentType: string | undefined) => boolean;
   readonly bodyBytesMax: number;
   readonly deadlineMs: number;
   readonly seconds: Histogram;
@@ -38,7 +42,7 @@ export function compileRoutes(
 ): Router<CompiledRoute> {
   const entries = routes.flatMap((route) => {
     const readQuery = compileQuery(route.query);
-    const readBody = route.body === undefined ? undefined : compileBody(route.body);
+    const isForm = route.bodyForm === true;
     const label = `${route.method} ${route.path}`;
     const common = {
       route,
@@ -47,7 +51,8 @@ export function compileRoutes(
       mayCall: callersOf(route),
       stepUp: stepUpOf(route, options.clock),
       readQuery,
-      readBody,
+      readBody: isForm ? parseForm : readerOf(route),
+      isBodyType: isForm ? isFormType : isJsonType,
       bodyBytesMax: route.bodyBytesMax ?? options.bodyBytesMax,
       deadlineMs: route.deadlineMs ?? httpLimits.deadlineMs,
       seconds: options.metrics.histogram(
@@ -66,6 +71,12 @@ export function compileRoutes(
     }));
   });
   return createRouter<CompiledRoute>(entries);
+}
+
+function readerOf({ body }: Route): BytesReader | undefined {
+  if (body === undefined) return undefined;
+  const read = compileBody(body);
+  return (bytes) => read(parseJson(bytes));
 }
 
 /** The canonical place of a route and its aliases, which name the same parameters. */

@@ -82,9 +82,10 @@ function toOperation(route: Route): Json {
   }
   if (route.body !== undefined) {
     const example = route.bodyExample === undefined ? {} : { example: route.bodyExample };
+    const type = route.bodyForm === true ? FORM_TYPE : "application/json";
     operation["requestBody"] = {
       required: true,
-      content: { "application/json": { schema: route.body, ...example } },
+      content: { [type]: { schema: route.body, ...example } },
     };
   }
   return operation;
@@ -95,6 +96,7 @@ function toSecurity({ access }: Route): Json[] {
   const takesKeys = kindsOf(access).includes("api_key");
   return [{ bearerAuth: [] }, ...(takesKeys ? [{ apiKey: [] }] : [])];
 }
+const FORM_TYPE = "application/x-www-form-urlencoded";
 
 function operationId({ method, path }: Route): string {
   const words = path.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");

@@ -11,7 +11,6 @@ import {
   type RateLimit,
 } from "./admission.ts";
 import { createAnswers, type Answers } from "./answer.ts";
-import { isJsonType, parseJson } from "./body.ts";
 import { compileRoutes, type CompiledRoute } from "./compiled-route.ts";
 import { createCors, type Cors } from "./cors.ts";
 import { httpErrors } from "./errors.ts";
@@ -251,7 +250,7 @@ type PendingBody = Promise<Uint8Array> | undefined;
 function takeBody(exchange: Exchange, target: CompiledRoute): PendingBody {
   const { contentLength } = exchange.raw;
   if (contentLength === 0 || contentLength > target.bodyBytesMax) return undefined;
-  if (target.readBody !== undefined && !isJsonType(exchange.raw.fields.contentType)) {
+  if (target.readBody !== undefined && !target.isBodyType(exchange.raw.fields.contentType)) {
     return undefined;
   }
   exchange.bodyPending = true;
@@ -271,7 +270,7 @@ function admitted(
   const { raw } = exchange;
   if (raw.contentLength > target.bodyBytesMax) return TOO_LARGE;
   const mayBeBare = raw.contentLength === 0 && target.route.bodyOptional === true;
-  if (target.readBody !== undefined && !mayBeBare && !isJsonType(raw.fields.contentType)) {
+  if (target.readBody !== undefined && !mayBeBare && !target.isBodyType(raw.fields.contentType)) {
     return WRONG_TYPE;
   }
   exchange.params = target.readParams(values);
@@ -280,7 +279,7 @@ function admitted(
     return pending.then((bytes) => {
       exchange.bodyPending = false;
       exchange.rawBody = bytes;
-      if (target.readBody !== undefined) exchange.body = target.readBody(parseJson(bytes));
+      if (target.readBody !== undefined) exchange.body = target.readBody(bytes);
       return handle(exchange, target);
     });
   }

@@ -92,6 +92,8 @@ export interface RouteDefinition<
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
+  /** The body is a form; `request.body` is a `FormBody`, and `body` describes it in the docs. */
+  readonly bodyForm?: boolean;
   /** The request may come without a body; `request.body` is undefined then. */
   readonly bodyOptional?: boolean;
   /** Example of a good body, shown in the docs. */

@@ -18,9 +18,9 @@ export const apiKeyLimits = Object.freeze({
   blockedNetworksMax: 10_000,
   /** What was counted in memory is written this often. */
   flushEveryMs: 2_000,
-  /** Keys that a thread counts for; more are counted when there is room again. */
-  countedKeysMax: 10_000,
-  /** Longer than a cached principal lives: what was counted is told by the next look-up. */
+  /** Different rates of keys that a thread keeps a limiter for. */
+  limitersMax: 256,
+  /** Longer than a cached principal lives: the next look-up tells again what was counted. */
   countedIdleMs: 600_000,
   flushBatchMax: 1_000,
   /** Ended keys are kept this long for their owner's list. */

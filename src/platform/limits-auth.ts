@@ -120,6 +120,8 @@ export const sessionLimits = Object.freeze({
   keptSeconds: 86_400,
   cleanBatchMax: 1_000,
   listMaxCount: 1_000,
+  /** Tries of another device that are written down for one session. */
+  foreignDeviceRecords: Object.freeze({ count: 10, seconds: 3_600 }),
 });
 
 export const verificationLimits = Object.freeze({

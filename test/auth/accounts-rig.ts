@@ -1,5 +1,7 @@
+import { createChargeKey } from "../../src/auth/api-keys/charges.ts";
 import { createGuesses } from "../../src/auth/api-keys/guesses.ts";
 import { createLoadKey } from "../../src/auth/api-keys/store-live.ts";
+import { createKeyUsage } from "../../src/auth/api-keys/usage.ts";
 import { createAuthenticate } from "../../src/auth/authenticate.ts";
 import { createAuthCache } from "../../src/auth/cache/auth-cache.ts";
 import { createDocumentCache } from "../../src/auth/cache/document-cache.ts";
@@ -12,6 +14,7 @@ import { createKeyRing, type KeyRing } from "../../src/auth/keys/key-ring.ts";
 import { createSealer } from "../../src/auth/keys/sealer.ts";
 import { ensureKeys } from "../../src/auth/keys/store.ts";
 import { createCountryOf } from "../../src/auth/network/country.ts";
+import { createLoadMachine } from "../../src/auth/oauth/store.ts";
 import type { Passwords } from "../../src/auth/password/password-port.ts";
 import { createInlinePasswords } from "../../src/auth/password/run-tasks.ts";
 import { createInvalidate } from "../../src/auth/revocation/invalidation-log.ts";
@@ -34,7 +37,7 @@ import { createMetrics } from "../../src/platform/metrics.ts";
 import { listKept } from "../../src/platform/outbox-store.ts";
 import type { Database } from "../../src/platform/postgres.ts";
 import { createSharedMemory } from "../../src/platform/shared-memory.ts";
-import type { Sql } from "../../src/platform/sql.ts";
+import { sql, type Sql } from "../../src/platform/sql.ts";
 import { silentLog } from "../support/log.ts";
 
 export const GOOD_PASSWORD = "four plates of rice";
@@ -64,6 +67,7 @@ export async function startApp(options: AppOptions) {
     JWT_ALG: "ES256",
     KEY_ENCRYPTION_KEYS: `test:${Buffer.from(Array.from({ length: 32 }, (_, i) => i * 7)).toString("base64")}`,
     RATE_LIMIT_ENABLED: "false",
+    COUNTRY_DATABASE: "off",
     ...options.env,
   });
   const keyRing = options.keyRing ?? createKeyRing(await ensureKeys(database, config, silentLog));
@@ -91,6 +95,7 @@ export async function startApp(options: AppOptions) {
     generations,
     lease,
     loadSession: createLoadSession(database),
+    loadMachine: createLoadMachine(database),
     loadRoles: iam.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
     apiKeys: {
@@ -107,6 +112,7 @@ export async function startApp(options: AppOptions) {
   });
   const documents = createDocumentCache({ generations, lease, clock, metrics });
   const policyOf = createPolicyOf({ database, documents, config });
+  const countryOf = createCountryOf({ config, log });
   const sealer = createSealer(config);
   const waits: (number | undefined)[] = [];
   const passwords = options.passwords ?? createInlinePasswords(config.passwordHash);
@@ -118,7 +124,7 @@ export async function startApp(options: AppOptions) {
     waitForCluster: async (number) => void waits.push(number),
     authenticate,
     policyOf,
-    countryOf: createCountryOf({ config, log }),
+    countryOf,
     sealer,
     queueMail: createQueueMail(sealer),
     provisionUser: iam.provisionUser,
@@ -128,6 +134,7 @@ export async function startApp(options: AppOptions) {
     log,
     budgets: { ...WIDE, ...options.budgets },
   });
+  const keyUsage = createKeyUsage({ database, clock, log, metrics });
   const pipeline = createPipeline({
     routes: [...routes, ...iam.routes],
     config,
@@ -136,6 +143,7 @@ export async function startApp(options: AppOptions) {
     clock,
     authenticate,
     cached: authenticate.known,
+    chargeKey: createChargeKey({ usage: keyUsage, shared, clock, metrics }),
   });
   const call = createCall(pipeline);
   return {
@@ -146,7 +154,10 @@ export async function startApp(options: AppOptions) {
     metrics,
     pipeline,
     authenticate,
+    cache,
+    countryOf,
     invalidate,
+    keyUsage,
     /** As if another process had logged it. */
     invalidateNow: (key: InvalidationKey) => generations.bump(key),
     waits,
@@ -275,4 +286,22 @@ export function counted(passwords: Passwords = createInlinePasswords()) {
     drawQr: (...given) => passwords.drawQr(...given),
   };
   return { calls, passwords: counting };
+}
+
+/** Somebody with `administrator` in context iam, of another tenant where one is named. */
+export async function registerAdmin(app: TestApp, tenantId?: string) {
+  const person = await registerSomebody(app);
+  const id = person.user["id"] as string;
+  await app.database.withTransaction(async (tx) => {
+    await tx.query(sql`INSERT INTO iam.user_role_association (user_id, role_context, role_name)
+      VALUES (${id}, 'iam', 'administrator')`);
+    if (tenantId !== undefined) {
+      await tx.query(sql`UPDATE auth.accounts SET tenant_id = ${tenantId} WHERE id = ${id}`);
+      await tx.query(sql`UPDATE iam.users SET tenant_id = ${tenantId} WHERE id = ${id}`);
+    }
+  });
+  const { email, password } = person;
+  const answer = await app.call("POST", "/auth/login", { body: { email, password } });
+  if (answer.status !== 200) throw new Error(`login answered ${answer.status}: ${answer.text}`);
+  return { ...person, ...(answer.body as Record<string, any>) } as typeof person;
 }

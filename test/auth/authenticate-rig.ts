@@ -112,6 +112,7 @@ export function createRig(options: { foreignStaleMs?: number } = {}) {
     }),
     generations,
     lease,
+    loadMachine: async () => undefined,
     loadSession: (sessionId) => {
       counts.sessions++;
       return answer(rows.session?.sessionId === sessionId ? rows.session : undefined);

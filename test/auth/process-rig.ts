@@ -76,6 +76,7 @@ export async function startProcess(options: ProcessOptions) {
     generations,
     lease,
     loadSession: createLoadSession(database),
+    loadMachine: async () => undefined,
     loadRoles: iam.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
     clock,

@@ -36,6 +36,10 @@ export interface Operation {
   readonly isPublic: boolean;
   /** `context:permission` */
   readonly permission: string | undefined;
+  /** Kinds of principals. */
+  readonly callers: readonly string[];
+  /** What an API key needs beside its permission; undefined when none is taken. */
+  readonly keyScope: "read" | "write" | undefined;
   /** `METHOD /path` */
   readonly aliases: readonly string[];
   readonly parameters: readonly Parameter[];
@@ -236,6 +240,8 @@ function readOperations(document: any): Operation[] {
         label,
         isPublic: operation.security.length === 0,
         permission: operation["x-permission"],
+        callers: operation["x-callers"] ?? [],
+        keyScope: operation["x-key-scope"],
         aliases: operation["x-aliases"] ?? [],
         parameters: operation.parameters,
         body: content && { schema: content.schema, example: content.example },

@@ -118,6 +118,62 @@ test("routes without a permission serve everybody who is logged in, as far as it
   done();
 });
 
+/** What belongs to a person alone: a program must not change how its owner gets in. */
+const FOR_PEOPLE = /^\/(auth|users)\//;
+const FOR_ANYBODY = new Set(["GET /auth/whoami", "POST /auth/verify"]);
+
+test("an API key opens the routes that take one, by its permission and its scope", async () => {
+  const holder = await table.makeCaller(everyPermission);
+  const { body } = await table.ask({ method: "GET", path: "/auth/whoami", token: holder.token });
+  assert.equal(body.token_info.kind, "user");
+  const makeKey = async (scopes: readonly string[], names: readonly string[]) => {
+    const permissions = Object.fromEntries(
+      CONTEXTS.map((context) => [
+        context,
+        names
+          .filter((name) => name.startsWith(`${context}:`))
+          .map((name) => name.slice(context.length + 1)),
+      ]),
+    );
+    const wishes = { name: "matrix", scopes, permissions };
+    const path = "/auth/api-keys";
+    const made = await table.ask({ method: "POST", path, token: holder.token, body: wishes });
+    assert.equal(made.status, 201, made.text);
+    return made.body.key as string;
+  };
+  const full = await makeKey(["read", "write"], everyPermission);
+  const bare = await makeKey(["read", "write"], []);
+  const only = {
+    read: await makeKey(["read"], everyPermission),
+    write: await makeKey(["write"], everyPermission),
+  };
+  await forAll(closed(), async (operation) => {
+    const { method, keyScope, permission, callers } = operation;
+    if (FOR_PEOPLE.test(operation.path) && !FOR_ANYBODY.has(operation.label)) {
+      assert.deepEqual(callers, ["user"], operation.label);
+    }
+    // A program of either kind is a program: where one may call, so may the other.
+    if (callers.includes("machine")) assert.ok(callers.includes("api_key"), operation.label);
+    assert.equal(keyScope !== undefined, callers.includes("api_key"), operation.label);
+    const path = operation.path.replaceAll(/\{[a-z_]+\}/g, "x");
+    const statusOf = async (token: string) => (await table.ask({ method, path, token })).status;
+    const isOpen = async (token: string) => ![401, 403].includes(await statusOf(token));
+    const wanted = {
+      full: keyScope !== undefined,
+      bare: keyScope !== undefined && permission === undefined,
+      read: keyScope === "read",
+      write: keyScope === "write",
+    };
+    const found = {
+      full: await isOpen(full),
+      bare: await isOpen(bare),
+      read: await isOpen(only.read),
+      write: await isOpen(only.write),
+    };
+    assert.deepEqual(found, wanted, operation.label);
+  });
+});
+
 test("aliases and a slash at the end lead to the same route", async () => {
   let count = 0;
   for (const operation of table.operations) {

@@ -8,7 +8,7 @@ import { authErrors } from "../errors.ts";
 import type { Invalidate, ProvisionUser } from "../index.ts";
 import type { PasswordJudge } from "../password/judge.ts";
 import type { Passwords } from "../password/password-port.ts";
-import { endSessions } from "../session/store.ts";
+import { endSessions } from "../session/store-end.ts";
 import { DEFAULT_TENANT_ID, normaliseEmail, readName, readUsername } from "./identifiers.ts";
 import {
   findAccount,

@@ -4,7 +4,13 @@ import type { Metrics } from "../../platform/metrics.ts";
 import { placeOf } from "../audit/place.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { Grant } from "../session/enter.ts";
-import { openSession, type Caller, type OpenedSession, type OpenOptions } from "../session/open.ts";
+import {
+  locate,
+  openSession,
+  type Caller,
+  type OpenedSession,
+  type OpenOptions,
+} from "../session/open.ts";
 import { issueTokens, type TokenOptions } from "../session/tokens.ts";
 import type { AccountRequest, Accounts } from "./accounts.ts";
 
@@ -33,8 +39,9 @@ export function createRegister(options: RegisterOptions): Register {
   const { accounts, throttle, config, metrics } = options;
   const made = metrics.counter("brigade_auth_registrations_total", "Accounts made by registration");
   const isOpenAtOnce = config.emailVerification !== "required";
-  return async ({ caller, signal, ...request }) => {
-    await throttle.take("registerNetwork", caller.address);
+  return async ({ caller: asked, signal, ...request }) => {
+    await throttle.take("registerNetwork", asked.address);
+    const caller = await locate(options, asked);
     let opened: OpenedSession | undefined;
     try {
       const account = await accounts.create(request, {

@@ -17,7 +17,7 @@ import type { VerifySignature } from "../verify-pool.ts";
 import { createBadSignatures, type BadSignatures } from "./bad-signatures.ts";
 import { readCandidate, type Candidate } from "./candidate.ts";
 import { createFlights, type Flights } from "./flights.ts";
-import type { Found, LookUps } from "./look-ups.ts";
+import { isMachineToken, type Found, type LookUps } from "./look-ups.ts";
 import { toPrincipal } from "./principal.ts";
 import * as refusals from "./refusals.ts";
 import { tokenInvalid, type RefusalLog } from "./refusals.ts";
@@ -183,7 +183,7 @@ export class Admission {
     const { cache, generations, lookUps, log } = this.#options;
     const { claims, tenantId, indexes, captured, ...again } = verified;
     const isCurrent = () => generations.current(indexes, captured);
-    const found = await lookUps.find(claims);
+    const found = await lookUps.find(claims, tenantId);
     const outcome = found === undefined ? refusals.LOOK_UPS_AWAY : judge(verified, found);
     if (isRejection(outcome)) {
       // Without an answer of the database the verified claims are still worth keeping.
@@ -240,9 +240,14 @@ export class Admission {
 
 /** Whether the database lets these verified claims in. */
 function judge({ claims, tenantId }: Verified, found: Found): Outcome {
-  const { isOwn, session, grants } = found;
+  const { isOwn, session, machine, grants } = found;
   if (found.isTokenRevoked) return tokenInvalid("token_revoked");
-  if (isOwn) {
+  if (isOwn && isMachineToken(claims)) {
+    if (machine === undefined) return tokenInvalid("session_ended");
+    if (machine.clientId !== claims.subject) return tokenInvalid("session_of_another");
+    if (machine.tenantId !== tenantId) return tokenInvalid("tenant");
+    if (machine.disabled) return tokenInvalid("account_disabled");
+  } else if (isOwn) {
     if (session === undefined) return tokenInvalid("session_ended");
     if (session.accountId !== claims.subject) return tokenInvalid("session_of_another");
     if (session.tenantId !== tenantId) return tokenInvalid("tenant");
@@ -250,5 +255,5 @@ function judge({ claims, tenantId }: Verified, found: Found): Outcome {
     if (session.disabled) return tokenInvalid("account_disabled");
   }
   if (grants === undefined) return refusals.PRINCIPAL_UNKNOWN;
-  return toPrincipal({ claims, tenantId, session, grants });
+  return toPrincipal({ claims, tenantId, session, machine, grants });
 }

@@ -2,12 +2,20 @@ import type { Clock } from "../../platform/clock.ts";
 import { admissionLimits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
-import type { LiveSession, LoadRoles, LoadSession, RoleGrants } from "../index.ts";
+import type {
+  LiveMachine,
+  LiveSession,
+  LoadMachine,
+  LoadRoles,
+  LoadSession,
+  RoleGrants,
+} from "../index.ts";
 import type { IsTokenRevoked } from "../revocation/revoked-tokens.ts";
 import type { Claims } from "../token/claims.ts";
 
 export interface LookUpsOptions {
   readonly loadSession: LoadSession;
+  readonly loadMachine: LoadMachine;
   readonly loadRoles: LoadRoles;
   /** For tokens of issuers whose sessions we do not hold. */
   readonly isTokenRevoked: IsTokenRevoked | undefined;
@@ -21,15 +29,20 @@ export interface LookUpsOptions {
 export interface Found {
   readonly isOwn: boolean;
   readonly session: LiveSession | undefined;
+  /** In place of a session, for a token of a machine client. */
+  readonly machine: LiveMachine | undefined;
   readonly isTokenRevoked: boolean;
   readonly grants: RoleGrants | undefined;
 }
 
 export interface LookUps {
   /** Undefined when the database does not answer in time; then nobody is let in or refused. */
-  find(claims: Claims): Promise<Found | undefined>;
-  /** The same for another question to the database. */
-  attempt<T>(ask: () => Promise<T>): Promise<{ readonly value: T } | undefined>;
+  find(claims: Claims, tenantId: string): Promise<Found | undefined>;
+  /**
+   * The same for another question to the database. `isSign`: no answer means that it is away, and
+   * not only that the connections for writing are busy.
+   */
+  attempt<T>(ask: () => Promise<T>, isSign?: boolean): Promise<{ readonly value: T } | undefined>;
   /** True for a moment after a failure: callers are answered without another try. */
   isAway(): boolean;
 }
@@ -39,7 +52,8 @@ export interface LookUps {
  * hangs is given up: what it would tell might be old by then.
  */
 export function createLookUps(options: LookUpsOptions): LookUps {
-  const { loadSession, loadRoles, isTokenRevoked, ownIssuer, clock, log } = options;
+  const { loadRoles, isTokenRevoked, ownIssuer, clock, log } = options;
+  const loadSession = timed(options, options.loadSession);
   const seconds = options.metrics.histogram(
     "brigade_auth_look_up_seconds",
     "Session and roles of a caller",
@@ -50,25 +64,31 @@ export function createLookUps(options: LookUpsOptions): LookUps {
   );
   let awayUntilMs = 0;
 
-  async function read(claims: Claims): Promise<Found> {
+  async function read(claims: Claims, tenantId: string): Promise<Found> {
     const { issuer, subject, sessionId, tokenId } = claims;
     const isOwn = issuer === ownIssuer;
-    const [session, isRevoked, grants] = await Promise.all([
-      isOwn ? loadSession(sessionId!, tokenId!) : undefined,
-      isOwn || tokenId === undefined ? false : (isTokenRevoked?.(tokenId) ?? false),
+    const isMachine = isOwn && isMachineToken(claims);
+    const [session, machine, isRevoked, grants] = await Promise.all([
+      isOwn && !isMachine ? loadSession(sessionId!, tokenId!) : undefined,
+      isMachine ? options.loadMachine(sessionId!, tokenId!) : undefined,
+      isOwn || tokenId === undefined ? false : (isTokenRevoked?.(tokenId, tenantId) ?? false),
       loadRoles({ issuer, subject }),
     ]);
-    return { isOwn, session, isTokenRevoked: session?.tokenRevoked ?? isRevoked, grants };
+    const isTokenTakenBack = (session ?? machine)?.tokenRevoked ?? isRevoked;
+    return { isOwn, session, machine, isTokenRevoked: isTokenTakenBack, grants };
   }
 
-  async function attempt<T>(ask: () => Promise<T>): Promise<{ value: T } | undefined> {
+  async function attempt<T>(
+    ask: () => Promise<T>,
+    isSign = true,
+  ): Promise<{ value: T } | undefined> {
     const beganMs = clock.monotonicMs();
     try {
       return { value: await withDeadline(ask(), admissionLimits.lookUpDeadlineMs) };
     } catch (error) {
       failures.add();
       if (clock.monotonicMs() >= awayUntilMs) log.warn({ event: "look_up_failed", error });
-      awayUntilMs = clock.monotonicMs() + admissionLimits.awayMs;
+      if (isSign) awayUntilMs = clock.monotonicMs() + admissionLimits.awayMs;
       return undefined;
     } finally {
       seconds.observe((clock.monotonicMs() - beganMs) / 1000);
@@ -76,9 +96,28 @@ export function createLookUps(options: LookUpsOptions): LookUps {
   }
 
   return {
-    find: async (claims) => (await attempt(() => read(claims)))?.value,
+    find: async (claims, tenantId) => (await attempt(() => read(claims, tenantId)))?.value,
     attempt,
     isAway: () => awayUntilMs > 0 && clock.monotonicMs() < awayUntilMs,
+  };
+}
+
+/** RFC 9068 §2.2: a token that a client got for itself has the client as its subject. */
+export function isMachineToken({ subject, clientId }: Claims): boolean {
+  return subject === clientId;
+}
+
+/** Only what is not cached comes here, so this costs the warm path nothing. */
+function timed({ metrics, clock }: LookUpsOptions, loadSession: LoadSession): LoadSession {
+  const seconds = metrics.histogram(
+    "brigade_session_look_up_seconds",
+    "A session and its account, read from the database",
+  );
+  return async (sessionId, tokenId) => {
+    const beganMs = clock.monotonicMs();
+    const session = await loadSession(sessionId, tokenId);
+    seconds.observe((clock.monotonicMs() - beganMs) / 1000);
+    return session;
   };
 }
 

@@ -1,30 +1,38 @@
 import type { Principal } from "../../http/principal.ts";
-import type { LiveSession, RoleGrants } from "../index.ts";
+import { scopedPermissions } from "../oauth/scope.ts";
+import type { LiveMachine, LiveSession, RoleGrants } from "../index.ts";
 import type { Claims } from "../token/claims.ts";
 
 export interface PrincipalSources {
   readonly claims: Claims;
   readonly tenantId: string;
-  /** Undefined for a foreign issuer. */
+  /** Undefined for a foreign issuer, and for a machine. */
   readonly session: LiveSession | undefined;
+  readonly machine: LiveMachine | undefined;
   readonly grants: RoleGrants;
 }
 
 /** Who is calling, deeply frozen: many requests share it. */
-export function toPrincipal({ claims, tenantId, session, grants }: PrincipalSources): Principal {
+export function toPrincipal({
+  claims,
+  tenantId,
+  session,
+  machine,
+  grants,
+}: PrincipalSources): Principal {
   return Object.freeze({
-    kind: "user",
+    kind: machine === undefined ? "user" : "machine",
     issuer: claims.issuer,
     subject: claims.subject,
     userId: grants.userId,
     accountId: session?.accountId,
     tenantId,
-    sessionId: claims.sessionId,
+    sessionId: machine === undefined ? claims.sessionId : undefined,
     tokenId: claims.tokenId,
     clientId: claims.clientId,
     email: session?.email,
     username: session?.username,
-    name: session?.name,
+    name: session?.name ?? machine?.name,
     emailVerified: session?.emailVerified ?? false,
     hasFactor: session?.hasFactor ?? false,
     amr: Object.freeze([...claims.amr]),
@@ -33,7 +41,12 @@ export function toPrincipal({ claims, tenantId, session, grants }: PrincipalSour
     scope: claims.scope,
     apiKey: undefined,
     roles: frozenLists(grants.roles),
-    permissions: frozenLists(grants.permissions),
+    permissions: frozenLists(
+      // A machine may do what its roles and its token's scope allow.
+      machine === undefined
+        ? grants.permissions
+        : scopedPermissions(grants.permissions, claims.scope),
+    ),
   });
 }
 

@@ -68,7 +68,7 @@ export class KeyAdmission {
   async admit(key: KeyText, address: string): Promise<KeyVerdict> {
     const { lookUps, guesses, loadKey } = this.#options;
     const watch = this.#watchKey(key.id);
-    const taken = await lookUps.attempt(() => guesses.take(address));
+    const taken = await lookUps.attempt(() => guesses.take(address), false);
     if (taken === undefined) return AWAY;
     if (taken.value !== undefined) return this.#verdict(tooManyGuesses(taken.value), watch);
     const found = await lookUps.attempt(() => loadKey(key.id));
@@ -77,7 +77,7 @@ export class KeyAdmission {
     if (fault !== undefined) return this.#verdict(fault, watch);
     const verdict = await this.#decide(key, found.value!, this.#watchOwner(watch, found.value!));
     // Not waited for: the key is good whatever becomes of the unit.
-    if (verdict.fill !== undefined) void lookUps.attempt(() => guesses.giveBack(address));
+    if (verdict.fill !== undefined) void lookUps.attempt(() => guesses.giveBack(address), false);
     return verdict;
   }
 

@@ -1,6 +1,6 @@
 import type { Principal } from "../../http/principal.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { authCacheLimits, sharedMemoryLimits } from "../../platform/limits.ts";
+import { activityLimits, authCacheLimits, sharedMemoryLimits } from "../../platform/limits.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { deadlineTicks, ticksNow, type SharedMemory } from "../../platform/shared-memory.ts";
 import type { Claims } from "../token/claims.ts";
@@ -60,6 +60,8 @@ export interface AuthCache {
   fill(token: string, entry: CacheFill): void;
   /** For a refused token: its own entry of the first level goes. */
   drop(token: string): void;
+  /** Sessions of our own that were used since it was asked last. */
+  takeUsedSessions(): string[];
   /** Drops what is past. Runs by itself with the fills; may be called by a timer too. */
   sweep(): void;
   stats(): AuthCacheStats;
@@ -84,6 +86,8 @@ interface Held extends CachedEntry {
   readonly principal: Principal;
   /** Attempts left to bring it into the shared table. */
   publishAttempts: number;
+  /** Since it was last asked: a hit must not do more than to say so. */
+  isUsed: boolean;
 }
 
 /** What the two levels work with. */
@@ -97,10 +101,14 @@ interface Levels {
 
 export function createAuthCache(options: AuthCacheOptions): AuthCache {
   const { shared, clock, metrics } = options;
-  const first = createFirstLevel<Held>({
-    entriesMax: options.entriesMax ?? authCacheLimits.firstLevelEntriesMax,
-    charactersMax: authCacheLimits.firstLevelCharactersMax,
-  });
+  const used = createUsedSessions();
+  const first = createFirstLevel<Held>(
+    {
+      entriesMax: options.entriesMax ?? authCacheLimits.firstLevelEntriesMax,
+      charactersMax: authCacheLimits.firstLevelCharactersMax,
+    },
+    used.note,
+  );
   const counts = createCounts(metrics);
   metrics.gauge("auth_cache_entries", "Entries of the threads' own level", first.size);
   metrics.gauge("auth_cache_evictions", "Entries that went for others", first.evictions);
@@ -132,10 +140,15 @@ export function createAuthCache(options: AuthCacheOptions): AuthCache {
         captured: entry.captured,
         deadlineTicks: Math.min(end, entry.deadlineTicks ?? end),
         publishAttempts: table === undefined ? 0 : authCacheLimits.publishAttemptsMax,
+        isUsed: true,
       };
       if (!isPast(held.expiresAt, held.deadlineTicks, nowSeconds, nowTicks)) first.set(token, held);
     },
     drop: (token) => first.delete(token),
+    takeUsedSessions() {
+      first.forEach(used.note);
+      return used.take();
+    },
     sweep: () => sweep(clock.nowSeconds(), ticksNow(shared, clock)),
     stats: () => ({
       hits: counts.hits.value(),
@@ -165,6 +178,7 @@ function lookup(
     if (isPast(held.expiresAt, held.deadlineTicks, nowSeconds, nowTicks)) first.delete(token);
     else if (generations.current(indexes, captured)) {
       counts.hits.add();
+      if (!held.isUsed) held.isUsed = true;
       if (held.publishAttempts > 0) publish(levels, token, held, nowSeconds, nowTicks);
       return held;
     } else if (generations.claimsCurrent(indexes, captured)) stale = held;
@@ -184,6 +198,26 @@ function lookup(
   counts.claimsHits.add();
   const captured = generations.recapture(claimsOnly.indexes, claimsOnly.captured);
   return { ...claimsOnly, principal: undefined, captured };
+}
+
+/** Entries that leave between two askings are noted too, up to a number. */
+function createUsedSessions() {
+  let sessions = new Set<string>();
+  return {
+    note(entry: Held): void {
+      if (!entry.isUsed) return;
+      entry.isUsed = false;
+      const { accountId, sessionId } = entry.principal;
+      // A session of another issuer is no row of ours.
+      if (accountId === undefined || sessionId === undefined) return;
+      if (sessions.size < activityLimits.rememberedMaxCount) sessions.add(sessionId);
+    },
+    take(): string[] {
+      const taken = [...sessions];
+      sessions = new Set();
+      return taken;
+    },
+  };
 }
 
 /** Second use: now it is worth a place where the other threads find it. */
@@ -214,7 +248,7 @@ function lookupTable(
   const { payload, isCurrent, ...rest } = found;
   const { claims, principal } = fromPayload(payload);
   if (!isCurrent) return { ...rest, claims, principal: undefined };
-  const held: Held = { ...rest, claims, principal, publishAttempts: 0 };
+  const held: Held = { ...rest, claims, principal, publishAttempts: 0, isUsed: true };
   first.set(token, held);
   return held;
 }

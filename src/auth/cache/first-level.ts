@@ -15,6 +15,7 @@ export interface FirstLevel<Entry> {
   set(token: string, entry: Entry): void;
   delete(token: string): void;
   clear(): void;
+  forEach(visit: (entry: Entry) => void): void;
   /** Drops every entry for which `isDead` holds, and tells how many. */
   sweep(isDead: (entry: Entry) => boolean): number;
   size(): number;
@@ -40,7 +41,11 @@ function tailOf(token: string): string {
   return token.slice(-TAIL_CHARACTERS);
 }
 
-export function createFirstLevel<Entry>(bounds: FirstLevelBounds): FirstLevel<Entry> {
+/** `onLeave` is told of each entry that goes for others or is swept. */
+export function createFirstLevel<Entry>(
+  bounds: FirstLevelBounds,
+  onLeave: (entry: Entry) => void = () => {},
+): FirstLevel<Entry> {
   const entriesHalf = Math.max(1, Math.floor(bounds.entriesMax / 2));
   const charactersHalf = bounds.charactersMax / 2;
   let young = new Map<string, Place<Entry>>();
@@ -54,6 +59,7 @@ export function createFirstLevel<Entry>(bounds: FirstLevelBounds): FirstLevel<En
     const { length } = place.token;
     if (young.size >= entriesHalf || youngCharacters + length > charactersHalf) {
       evicted += old.size;
+      for (const left of old.values()) onLeave(left.entry);
       old = young;
       young = new Map();
       youngCharacters = 0;
@@ -87,11 +93,17 @@ export function createFirstLevel<Entry>(bounds: FirstLevelBounds): FirstLevel<En
       old = new Map();
       youngCharacters = 0;
     },
+    forEach(visit) {
+      for (const half of [young, old]) for (const { entry } of half.values()) visit(entry);
+    },
     sweep(isDead) {
       let dropped = 0;
       for (const half of [young, old]) {
         for (const [tail, { entry }] of half) {
-          if (isDead(entry) && half.delete(tail)) dropped++;
+          if (!isDead(entry)) continue;
+          half.delete(tail);
+          onLeave(entry);
+          dropped++;
         }
       }
       return dropped;

@@ -101,7 +101,7 @@ export function createGenerations(shared: SharedMemory): Generations {
 function textOf(key: Exclude<InvalidationKey, { kind: "global" }>): string {
   if (key.kind === "identity") return identityText(key.issuer, key.subject);
   if (key.kind === "issuer") return key.issuer;
-  return key.kind === "roles" || key.kind === "policies" ? "" : key.id;
+  return "id" in key ? key.id : "";
 }
 
 // The length keeps "a" + "bc" and "ab" + "c" apart.

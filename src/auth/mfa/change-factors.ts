@@ -4,7 +4,7 @@ import { placeOf } from "../audit/place.ts";
 import { recordEvent, type AuditAction } from "../audit/store.ts";
 import type { Invalidate } from "../index.ts";
 import type { Caller } from "../session/open.ts";
-import { endSessions } from "../session/store.ts";
+import { endSessions } from "../session/store-end.ts";
 import { deleteTrustedDevices } from "./store-devices.ts";
 import { holdAccount, refreshFactors } from "./store-factors.ts";
 import { replaceRecoveryCodes } from "./store-recovery.ts";

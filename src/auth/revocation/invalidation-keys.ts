@@ -27,6 +27,7 @@ function readKey(value: unknown): InvalidationKey | undefined {
     case "global":
     case "roles":
     case "policies":
+    case "clients":
       return { kind };
     case "session":
     case "api_key":

@@ -4,11 +4,12 @@ import { placeOf } from "../audit/place.ts";
 import { recordEvent, type AuditAction } from "../audit/store.ts";
 import type { Invalidate } from "../index.ts";
 import type { DeviceInfo } from "./device.ts";
-import { makeRoom, openSession, type Caller, type OpenOptions } from "./open.ts";
+import { locate, makeRoom, openSession, type Caller, type OpenOptions } from "./open.ts";
 import type { Session } from "./store.ts";
 import { issueTokens, type TokenOptions, type TokenPair } from "./tokens.ts";
 
-export interface EnterOptions extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf"> {
+export interface EnterOptions
+  extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf" | "metrics"> {
   readonly database: Database;
   readonly invalidate: Invalidate;
   readonly keyRing: OpenOptions["keyRing"] & TokenOptions["keyRing"];
@@ -43,7 +44,8 @@ export type Enter = (request: EntryRequest) => Promise<Grant | undefined>;
 
 /** The one way from a proof to a session: limit, session, audit, tokens. */
 export function createEnter(options: EnterOptions): Enter {
-  return async (request) => {
+  return async (asked) => {
+    const request = { ...asked, caller: await locate(options, asked.caller) };
     const entered = await options.database.withTransaction((tx) => enter(tx, options, request), {
       revocation: true,
     });

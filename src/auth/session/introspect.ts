@@ -73,5 +73,18 @@ function toUserContext(principal: Principal): Readonly<Record<string, unknown>> 
     roles: principal.roles,
     amr: principal.amr,
     auth_time: principal.authTime,
+    api_key: toKeyContext(principal),
+  };
+}
+
+/** What the key's own limits are; null for other callers. */
+function toKeyContext({ apiKey, scope }: Principal): Readonly<Record<string, unknown>> | null {
+  if (apiKey === undefined) return null;
+  const { id, rate, quota } = apiKey;
+  return {
+    id,
+    scopes: scope?.split(" ") ?? [],
+    rate_limit: rate ? { requests: rate.count, seconds: rate.seconds } : null,
+    quota: quota ? { requests: quota.count, period: quota.period, used: quota.used } : null,
   };
 }

@@ -3,15 +3,18 @@ import type { Clock } from "../../platform/clock.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { sessionLimits as limits } from "../../platform/limits.ts";
+import type { Metrics } from "../../platform/metrics.ts";
 import type { Transaction } from "../../platform/postgres.ts";
 import type { Account } from "../accounts/store.ts";
 import type { Invalidate } from "../index.ts";
 import type { KeyRing, RefreshKey } from "../keys/key-ring.ts";
 import type { CountryOf } from "../network/country.ts";
-import { coarseNetworkOf } from "../throttle/network.ts";
 import type { PolicyOf } from "../tenants/policies.ts";
+import { seenPlaceOf } from "./changes.ts";
 import { describeDevice, deviceDigestOf, type DeviceInfo } from "./device.ts";
-import { endSessions, insertSession, listSessions, type Session } from "./store.ts";
+import { createSessionMetrics } from "./metrics.ts";
+import { endSessions } from "./store-end.ts";
+import { insertSession, listSessions, type Session } from "./store.ts";
 
 /** Where a request comes from. */
 export interface Caller {
@@ -44,12 +47,26 @@ export interface OpenOptions {
   readonly policyOf: PolicyOf;
   readonly clock: Clock;
   readonly countryOf: CountryOf;
+  readonly metrics?: Metrics;
+}
+
+/**
+ * The caller with its country. To be called before the transaction that opens the session: nobody
+ * should hold rows while a file is read.
+ */
+export async function locate(
+  { countryOf }: Pick<OpenOptions, "countryOf">,
+  caller: Caller,
+): Promise<Caller> {
+  return caller.country === undefined
+    ? { ...caller, country: await countryOf(caller.address) }
+    : caller;
 }
 
 /** Opens a session of an account by the policy of its tenant, in the caller's transaction. */
 export async function openSession(
   tx: Transaction,
-  { keyRing, policyOf, clock, countryOf }: OpenOptions,
+  { keyRing, policyOf, clock, countryOf, metrics }: OpenOptions,
   account: Pick<Account, "id" | "tenantId">,
   { caller, device, rememberMe, amr }: SessionRequest,
 ): Promise<OpenedSession> {
@@ -65,12 +82,12 @@ export async function openSession(
     refreshSecret,
     deviceDigest: deviceDigestOf(device),
     device: describeDevice(device, caller.userAgent),
-    network: coarseNetworkOf(caller.address),
-    country: await countryOf(caller.address),
+    ...(await seenPlaceOf(caller, countryOf)),
     amr,
     idleSeconds: rememberMe ? policy.rememberMeSeconds : policy.idleSeconds,
     absoluteSeconds: policy.absoluteSeconds * factor,
   });
+  if (metrics !== undefined) tx.afterCommit(createSessionMetrics(metrics).opened);
   return { session, refreshSecret, refreshKey };
 }
 
@@ -81,9 +98,10 @@ export async function openSession(
  */
 export async function makeRoom(
   tx: Transaction,
-  { policyOf, invalidate }: Pick<OpenOptions, "policyOf"> & { readonly invalidate: Invalidate },
+  options: Pick<OpenOptions, "policyOf" | "metrics"> & { readonly invalidate: Invalidate },
   { id: accountId, tenantId }: Pick<Account, "id" | "tenantId">,
 ): Promise<string[]> {
+  const { policyOf, invalidate, metrics } = options;
   const policy = (await policyOf(tenantId)).sessions;
   const live = await listSessions(tx, accountId);
   const surplus = live.slice(policy.perAccount - 1);
@@ -95,7 +113,8 @@ export async function makeRoom(
   }
   const evicted: string[] = [];
   for (const { id } of surplus) {
-    evicted.push(...(await endSessions(tx, { accountId, sessionId: id }, "evicted")));
+    const ended = await endSessions(tx, { accountId, sessionId: id }, "evicted", metrics);
+    evicted.push(...ended.map((session) => session.id));
   }
   invalidate(
     tx,

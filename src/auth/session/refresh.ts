@@ -10,18 +10,15 @@ import type { Invalidate } from "../index.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { deviceDigestOf, type DeviceInfo } from "./device.ts";
 import type { Grant } from "./enter.ts";
-import type { Caller } from "./open.ts";
+import { changesOf, describeChanges, seenPlaceOf } from "./changes.ts";
+import type { Caller, OpenOptions } from "./open.ts";
+import { endForNetwork, endMisused, recordForeignDevice, type Misuse } from "./refresh-misuse.ts";
 import { isAuthentic, parseRefreshToken, type ParsedRefreshToken } from "./refresh-token.ts";
-import {
-  endForCounter,
-  findRefreshProof,
-  rotate,
-  type RefreshProof,
-  type Session,
-} from "./store.ts";
+import { findRefreshProof, rotate, type RefreshProof, type Rotation } from "./store-refresh.ts";
+import type { Session } from "./store.ts";
 import { issueTokens, type TokenOptions } from "./tokens.ts";
 
-export interface RefreshOptions extends TokenOptions {
+export interface RefreshOptions extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf"> {
   readonly database: Database;
   readonly invalidate: Invalidate;
   readonly keyRing: KeyRing;
@@ -46,6 +43,9 @@ export type Refresh = (request: RefreshRequest) => Promise<Grant>;
  *   a higher number         → the database was restored to an older state: the session ends,
  *                             `refresh.ahead`
  *
+ * A use from another network, country or program is kept as a flag of the session and written into
+ * the audit log. It ends nothing, unless the tenant binds sessions to their network.
+ *
  * A token is proven before the row is touched, so only a real one can end anything. Every refusal
  * but that of another device has the same bytes.
  */
@@ -64,18 +64,29 @@ export function createRefresh(options: RefreshOptions): Refresh {
       outcomes.invalid.add();
       throw authErrors.failure("refresh_token_invalid");
     }
+    const misuse: Misuse = { token, proof, caller };
     if (!isSameDevice(proof, device)) {
       outcomes.device.add();
+      await recordForeignDevice(options, misuse);
       throw authErrors.failure("device_mismatch");
     }
-    const session = await rotate(options.database, {
+    const seen = await seenPlaceOf(caller, options.countryOf);
+    const flags = changesOf(proof.seen, seen);
+    if (flags.includes("network_changed") && (await isBoundToNetwork(options, proof))) {
+      outcomes.network.add();
+      await endForNetwork(options, misuse, describeChanges(proof.seen, seen));
+      throw authErrors.failure("refresh_token_invalid", { note: "another network" });
+    }
+    const session = await rotateAndRecord(options, misuse, {
       sessionId: token.sessionId,
       counter: token.counter,
       refreshKid: options.keyRing.refreshKey().kid,
       deviceDigest: proof.deviceDigest,
+      seen,
+      flags,
     });
     if (session === undefined) {
-      const reason = await endMisused(options, token, proof, caller);
+      const reason = await endMisused(options, misuse);
       outcomes[reason ?? "invalid"].add();
       throw authErrors.failure("refresh_token_invalid", { note: reason ?? "the session is over" });
     }
@@ -93,10 +104,12 @@ export function createRefresh(options: RefreshOptions): Refresh {
   };
 }
 
-function flightKey({ refreshToken, device }: RefreshRequest): string {
+function flightKey({ refreshToken, device, caller }: RefreshRequest): string {
   // Hashed: a map of live tokens should not be found in a heap dump.
   return createHash("sha256")
-    .update(JSON.stringify([refreshToken, device?.secret ?? null]))
+    .update(
+      JSON.stringify([refreshToken, device?.secret ?? null, caller.address, caller.userAgent]),
+    )
     .digest("base64url");
 }
 
@@ -117,6 +130,36 @@ function isSameDevice({ deviceDigest }: RefreshProof, device: DeviceInfo | undef
   return given !== undefined && timingSafeEqual(given, deviceDigest);
 }
 
+async function isBoundToNetwork(
+  { policyOf }: RefreshOptions,
+  { tenantId }: RefreshProof,
+): Promise<boolean> {
+  return (await policyOf(tenantId)).sessions.strictNetwork;
+}
+
+/** A change of place is written down in the transaction of the refresh that shows it. */
+async function rotateAndRecord(
+  { database }: RefreshOptions,
+  { proof, caller }: Misuse,
+  rotation: Rotation,
+): Promise<Session | undefined> {
+  const { flags, seen, sessionId } = rotation;
+  if (flags.length === 0) return rotate(database, rotation);
+  return database.withTransaction(async (tx) => {
+    const session = await rotate(tx, rotation);
+    if (session === undefined) return undefined;
+    await recordEvent(tx, {
+      action: "session.changed",
+      subject: proof.accountId,
+      tenantId: proof.tenantId,
+      sessionId,
+      reason: describeChanges(proof.seen, seen),
+      ...placeOf({ ...caller, country: seen.country }),
+    });
+    return session;
+  });
+}
+
 /** Everything follows from what the row says now, so each process derives the same successor. */
 async function grantOf(
   options: RefreshOptions,
@@ -134,31 +177,6 @@ async function grantOf(
   return { account, session, tokens };
 }
 
-async function endMisused(
-  { database, invalidate }: RefreshOptions,
-  { sessionId, counter }: ParsedRefreshToken,
-  { accountId, tenantId }: RefreshProof,
-  caller: Caller,
-): Promise<"reused" | "ahead" | undefined> {
-  return database.withTransaction(
-    async (tx) => {
-      const reason = await endForCounter(tx, sessionId, counter);
-      if (reason === undefined) return undefined;
-      await recordEvent(tx, {
-        action: reason === "reused" ? "refresh.reuse" : "refresh.ahead",
-        subject: accountId,
-        tenantId,
-        sessionId,
-        reason: `counter ${counter}`,
-        ...placeOf(caller),
-      });
-      invalidate(tx, [{ kind: "session", id: sessionId }]);
-      return reason;
-    },
-    { revocation: true },
-  );
-}
-
 function createOutcomes(metrics: Metrics) {
   const counter = (outcome: string) =>
     metrics.counter("brigade_auth_refreshes_total", "Uses of refresh tokens", { outcome });
@@ -168,5 +186,6 @@ function createOutcomes(metrics: Metrics) {
     device: counter("device_mismatch"),
     reused: counter("reused"),
     ahead: counter("ahead"),
+    network: counter("network_changed"),
   };
 }

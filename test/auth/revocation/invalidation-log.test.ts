@@ -162,10 +162,11 @@ test("the incarnation names server, timeline and log; without privileges the log
 
 test("a single token can be taken back", async () => {
   const isRevoked = createIsTokenRevoked(db.database);
-  assert.equal(await isRevoked("jti-1"), false);
+  const tenant = "00000000-0000-7000-8000-000000000001";
+  assert.equal(await isRevoked("jti-1", tenant), false);
   await db.database.query(sql`
     INSERT INTO auth.revoked_tokens (token_id, expires_at)
     VALUES ('jti-1', to_timestamp(4000000000))`);
-  assert.equal(await isRevoked("jti-1"), true);
-  assert.equal(await isRevoked("jti-2"), false);
+  assert.equal(await isRevoked("jti-1", tenant), true);
+  assert.equal(await isRevoked("jti-2", tenant), false);
 });

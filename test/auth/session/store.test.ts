@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import {
-  createLoadSession,
-  endSessions,
-  listSessions,
-  removeExpiredSessions,
-} from "../../../src/auth/session/store.ts";
+import { createLoadSession, listSessions } from "../../../src/auth/session/store.ts";
+import { endSessions, removeExpiredSessions } from "../../../src/auth/session/store-end.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
@@ -65,7 +61,7 @@ test("ended sessions are neither loaded nor listed; all but one can be ended", a
     (await listSessions(db.database, accountId)).map(({ id }) => id),
     [except],
   );
-  assert.equal(await loadSession(ended[0]!, "t"), undefined);
+  assert.equal(await loadSession(ended[0]!.id, "t"), undefined);
   const again = await db.database.withTransaction((tx) =>
     endSessions(tx, { accountId: randomUUID(), sessionId: except }, "test"),
   );

@@ -11,7 +11,7 @@ let app: TestApp;
 
 before(async () => {
   db = await withDatabase();
-  app = await startApp({ database: db.database });
+  app = await startApp({ database: db.database, env: { COUNTRY_DATABASE: "built-in" } });
 });
 after(() => db.drop());
 

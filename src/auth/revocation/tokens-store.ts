@@ -1,0 +1,112 @@
+import { revokedTokenLimits as limits } from "../../platform/limits.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+import { EVERY_TENANT } from "./revoked-tokens.ts";
+
+export interface TokenToRevoke {
+  /** `jti`; of Cognito `origin_jti`. */
+  readonly tokenId: string;
+  /** `exp` of the token, seconds; not known: as late as one of ours may end. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** What is known of a token that was taken back. */
+export interface RevokedToken {
+  readonly tokenId: string;
+  readonly reason: string;
+  readonly revokedBy: string | undefined;
+  readonly revokedAt: Date;
+  readonly expiresAt: Date;
+}
+
+interface Row {
+  token_id: string;
+  reason: string;
+  revoked_by: string | null;
+  revoked_at: Date;
+  expires_at: Date;
+}
+
+/**
+ * A row a token, until it would have expired: the table is never larger than what was revoked in
+ * the last life of a token. Nothing is kept in shared memory. Returns how many are new.
+ */
+export async function addRevokedTokens(
+  tx: Transaction,
+  tokens: readonly TokenToRevoke[],
+  by: { readonly tenantId: string; readonly actor: string; readonly reason: string },
+): Promise<number> {
+  const { rows } = await tx.query<{ isNew: boolean }>(sql`
+    INSERT INTO auth.revoked_tokens AS r (token_id, tenant_id, expires_at, reason, revoked_by)
+    SELECT DISTINCT ON (token_id) token_id, ${by.tenantId}::uuid,
+           coalesce(to_timestamp(expires_at),
+             now() + make_interval(secs => ${limits.unknownEndSeconds})),
+           ${by.reason}, ${by.actor}
+      FROM unnest(${tokens.map(({ tokenId }) => tokenId)}::text[],
+                  ${tokens.map(({ expiresAt }) => expiresAt ?? null)}::float8[])
+        AS given (token_id, expires_at)
+     ORDER BY token_id, expires_at DESC NULLS FIRST
+    ON CONFLICT (token_id, tenant_id) DO UPDATE
+      SET expires_at = greatest(r.expires_at, excluded.expires_at)
+    RETURNING (xmax = 0) AS "isNew"`);
+  return rows.filter((row) => row.isNew).length;
+}
+
+/** Why and by whom a token of the tenant was taken back; undefined: it was not. */
+export async function findRevokedToken(
+  database: Pick<Database, "query">,
+  tokenId: string,
+  tenantId: string,
+): Promise<RevokedToken | undefined> {
+  const { rows } = await database.query<Row>(sql`
+    SELECT token_id, reason, revoked_by, revoked_at, expires_at FROM auth.revoked_tokens
+     WHERE token_id = ${tokenId} AND tenant_id IN (${tenantId}, ${EVERY_TENANT})
+     ORDER BY tenant_id DESC LIMIT 1`);
+  const row = rows[0];
+  return (
+    row && {
+      tokenId: row.token_id,
+      reason: row.reason,
+      revokedBy: row.revoked_by ?? undefined,
+      revokedAt: row.revoked_at,
+      expiresAt: row.expires_at,
+    }
+  );
+}
+
+export interface RevocationStatistics {
+  readonly total: number;
+  readonly byReason: Readonly<Record<string, number>>;
+  readonly oldest: Date | undefined;
+  readonly newest: Date | undefined;
+  /** When the next row is of no use any more. */
+  readonly nextEnd: Date | undefined;
+}
+
+/** Of one tenant. */
+export async function countRevokedTokens(
+  database: Pick<Database, "query">,
+  tenantId: string,
+): Promise<RevocationStatistics> {
+  const { rows } = await database.query<{
+    reason: string;
+    count: number;
+    oldest: Date;
+    newest: Date;
+    next_end: Date | null;
+  }>(sql`
+    SELECT reason, count(*)::int AS count, min(revoked_at) AS oldest, max(revoked_at) AS newest,
+           min(expires_at) FILTER (WHERE expires_at > now()) AS next_end
+      FROM auth.revoked_tokens WHERE tenant_id = ${tenantId}
+     GROUP BY reason ORDER BY count DESC, reason LIMIT ${limits.reasonsMaxCount}`);
+  const ends = (pick: (row: (typeof rows)[number]) => Date | null) =>
+    rows.map(pick).filter((date) => date !== null);
+  const first = (dates: Date[]) => dates.toSorted((a, b) => a.getTime() - b.getTime());
+  return {
+    total: rows.reduce((sum, row) => sum + row.count, 0),
+    byReason: Object.fromEntries(rows.map((row) => [row.reason, row.count])),
+    oldest: first(ends((row) => row.oldest))[0],
+    newest: first(ends((row) => row.newest)).at(-1),
+    nextEnd: first(ends((row) => row.next_end))[0],
+  };
+}

@@ -1,0 +1,97 @@
+import { platformErrors } from "../../platform/errors.ts";
+import { revokedTokenLimits as limits } from "../../platform/limits.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { placeOf } from "../audit/place.ts";
+import { recordEvent } from "../audit/store.ts";
+import type { Invalidate, InvalidationReceipt } from "../index.ts";
+import type { Caller } from "../session/open.ts";
+import type { EndReason } from "../session/metrics.ts";
+import { endSessions } from "../session/store-end.ts";
+import { addRevokedTokens, type TokenToRevoke } from "./tokens-store.ts";
+
+export interface RevokeOptions {
+  readonly database: Database;
+  readonly invalidate: Invalidate;
+  /** `iss` of our own tokens. */
+  readonly ownIssuer: string;
+}
+
+/** Who takes tokens back, and from where; the command line comes from nowhere. */
+export interface RevokeActor {
+  readonly tenantId: string;
+  readonly actor: string;
+  readonly caller: Caller | undefined;
+}
+
+export interface Revocation {
+  readonly count: number;
+  readonly receipt: InvalidationReceipt;
+}
+
+/** Takes back single tokens of a tenant, in one transaction. At most `bulkMaxCount` of them. */
+export async function revokeTokens(
+  { database, invalidate }: RevokeOptions,
+  tokens: readonly TokenToRevoke[],
+  reason: string,
+  by: RevokeActor,
+): Promise<Revocation> {
+  if (tokens.length > limits.bulkMaxCount) throw new RangeError("revoke in batches");
+  return database.withTransaction(
+    async (tx) => {
+      const count = await addRevokedTokens(tx, tokens, { ...by, reason });
+      await record(tx, by, "token.revoke", undefined, describe(tokens, reason));
+      const keys = tokens.map(({ tokenId }) => ({ kind: "token" as const, id: tokenId }));
+      return { count, receipt: invalidate(tx, keys) };
+    },
+    { revocation: true },
+  );
+}
+
+/** One token; see `revokeTokens`. */
+export function revokeToken(
+  options: RevokeOptions,
+  token: TokenToRevoke,
+  reason: string,
+  by: RevokeActor,
+): Promise<Revocation> {
+  return revokeTokens(options, [token], reason, by);
+}
+
+/**
+ * Emergency: every token of an account stops, by ending the sessions they belong to. Throws
+ * `not_found` for an account that is none of the tenant.
+ */
+export async function revokeAccountTokens(
+  { database, invalidate, ownIssuer: issuer }: RevokeOptions,
+  accountId: string,
+  isOfTenant: (tx: Transaction) => Promise<boolean>,
+  reason: string,
+  by: RevokeActor,
+): Promise<Revocation> {
+  return database.withTransaction(
+    async (tx) => {
+      if (!(await isOfTenant(tx))) throw platformErrors.failure("not_found");
+      const name: EndReason = "tokens_revoked";
+      const ended = await endSessions(tx, { accountId, tenantId: by.tenantId }, name);
+      await record(tx, by, "token.revoke_all", accountId, reason);
+      const receipt = invalidate(tx, [{ kind: "identity", issuer, subject: accountId }]);
+      return { count: ended.length, receipt };
+    },
+    { revocation: true },
+  );
+}
+
+function describe(tokens: readonly TokenToRevoke[], reason: string): string {
+  return tokens.length === 1 ? `${tokens[0]!.tokenId}: ${reason}` : `${tokens.length}: ${reason}`;
+}
+
+function record(
+  tx: Transaction,
+  { actor, tenantId, caller }: RevokeActor,
+  action: "token.revoke" | "token.revoke_all",
+  subject: string | undefined,
+  reason: string,
+): Promise<void> {
+  const place = caller === undefined ? {} : placeOf(caller);
+  return recordEvent(tx, { action, actor, subject, tenantId, reason, ...place });
+}
