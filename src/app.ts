@@ -12,6 +12,7 @@ import { createDiscoveryRoutes } from "./auth/discovery-routes.ts";
 import type { Authenticate, Invalidate, WaitForCluster } from "./auth/index.ts";
 import type { IssuerRegistry } from "./auth/issuers/registry.ts";
 import type { KeyRing } from "./auth/keys/key-ring.ts";
+import { createBlockOf } from "./auth/network/blocks.ts";
 import { createCountryOf } from "./auth/network/country.ts";
 import { createSealer } from "./auth/keys/sealer.ts";
 import { createMailboxRoutes } from "./auth/mail/dev-mailbox.ts";
@@ -82,6 +83,7 @@ export function createApp(ports: AppPorts): App {
   const { config, log, clock, metrics, database, keyRing } = ports;
   const documents = createDocumentCache(ports);
   const policyOf = createPolicyOf({ database, documents, config });
+  const blockOf = createBlockOf({ database, documents, clock });
   const sealer = createSealer(config);
   const iam = createIam({
     database,
@@ -97,7 +99,7 @@ export function createApp(ports: AppPorts): App {
     isTokenRevoked: createIsTokenRevoked(database),
     apiKeys: {
       loadKey: createLoadKey(database),
-      guesses: createGuesses(createThrottle(database, metrics), clock),
+      guesses: createGuesses(createThrottle(database, metrics, { blockOf }), clock),
     },
     ownIssuer: config.publicUrl,
   });
@@ -107,6 +109,7 @@ export function createApp(ports: AppPorts): App {
       ...ports,
       authenticate,
       policyOf,
+      blockOf,
       countryOf: createCountryOf({ config, log }),
       sealer,
       queueMail: createQueueMail(sealer),

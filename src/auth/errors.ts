@@ -17,5 +17,7 @@ export const authErrors = defineErrors({
   account_disabled: { status: 403, title: "The account is disabled" },
   account_locked: { status: 403, title: "The account is locked for now" },
   quota_exceeded: { status: 429, title: "The quota of the API key is used up for now" },
+  network_blocked: { status: 403, title: "Nobody may log in from this network" },
+  login_refused: { status: 403, title: "This login is too unusual to be let in" },
   account_exists: { status: 409, title: "An account with these identifiers exists" },
 });

@@ -83,9 +83,17 @@ const loginRoute = ({ login }: LoginRouteDeps) =>
           "`credentials_invalid`; or `mfa_required` with `challenge_token`, `methods` and " +
           "`expires_in`, after the right password of an account with a second factor",
       },
-      403: { description: "`account_disabled`, said only after the right password" },
+      403: {
+        description:
+          "`account_disabled`, `account_locked`: said only after the right password; " +
+          "`network_blocked`",
+      },
       409: { description: "`conflict`: the account has as many sessions as it may have" },
-      429: { description: "`rate_limited`: too many wrong passwords from this network" },
+      429: {
+        description:
+          "`rate_limited`: too many wrong passwords from this network, or one of this identifier " +
+          "from it a moment ago",
+      },
       503: { description: "`overloaded`: too much password work is waiting" },
     },
     async handler(request) {

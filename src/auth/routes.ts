@@ -9,8 +9,10 @@ import type { Sealer } from "../platform/sealer.ts";
 import { createAccounts } from "./accounts/accounts.ts";
 import { createRegister } from "./accounts/register.ts";
 import { createOwnKeys } from "./api-keys/own-keys.ts";
+import { createDefence } from "./defence.ts";
 import type { Authenticate, Invalidate, ProvisionUser, WaitForCluster } from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
+import type { BlockOf } from "./network/blocks.ts";
 import type { CountryOf } from "./network/country.ts";
 import { createCheckBreach } from "./password/breach.ts";
 import { createPasswordJudge } from "./password/judge.ts";
@@ -31,7 +33,8 @@ import { createPassGates } from "./session/pass-gates.ts";
 import { createEndSessions } from "./session/end.ts";
 import { createRefresh } from "./session/refresh.ts";
 import type { PolicyOf } from "./tenants/policies.ts";
-import { createThrottle, type ThrottleSizes } from "./throttle/throttle.ts";
+import type { LoginLimits } from "./throttle/store-attempts.ts";
+import type { ThrottleSizes } from "./throttle/throttle.ts";
 
 export interface AuthRoutesOptions {
   readonly database: Database;
@@ -42,6 +45,7 @@ export interface AuthRoutesOptions {
   readonly authenticate: Authenticate;
   readonly policyOf: PolicyOf;
   readonly countryOf: CountryOf;
+  readonly blockOf: BlockOf;
   /** For what is kept sealed in the database. */
   readonly sealer: Sealer;
   readonly queueMail: QueueMail;
@@ -52,17 +56,19 @@ export interface AuthRoutesOptions {
   readonly log: Logger;
   /** Other budgets, for tests. */
   readonly budgets?: ThrottleSizes;
+  readonly loginLimits?: LoginLimits;
 }
 
 /** The routes under `/auth` and `/users/me`. */
 export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const { database, invalidate, metrics, config, authenticate, waitForCluster, countryOf } =
     options;
-  const throttle = createThrottle(database, metrics, options.budgets);
+  const defence = createDefence(options);
+  const { throttle } = defence;
   const judge = createPasswordJudge({ ...options, checkBreach: createCheckBreach(options) });
-  const deps = { ...options, throttle, judge };
+  const deps = { ...options, ...defence, judge };
   const enter = createEnter(options);
-  const gates: LoginGate[] = [createMfaGate(options)];
+  const gates: LoginGate[] = [...defence.gates, createMfaGate(options)];
   const passGates = createPassGates({ database, enter, gates, config });
   const ownIssuer = config.publicUrl;
   const endSessions = createEndSessions({ database, invalidate, throttle, metrics, ownIssuer });

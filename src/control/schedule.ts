@@ -2,7 +2,7 @@ import { removeExpiredOneTimeTokens } from "../auth/one-time/store.ts";
 import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredSessions } from "../auth/session/store-end.ts";
-import { removeIdleBudgets } from "../auth/throttle/store.ts";
+import { ATTACK_JOBS } from "./schedule-attacks.ts";
 import { jobLimits } from "../platform/limits.ts";
 import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";
 import type { Job } from "./jobs.ts";
@@ -12,7 +12,7 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze([
   { name: "trim the invalidation log", everyMs: jobLimits.trimLogMs, run: trimInvalidations },
   { name: "remove expired sessions", everyMs: jobLimits.expiredMs, run: removeExpiredSessions },
   { name: "remove ended API keys", everyMs: jobLimits.expiredMs, run: removeEndedKeys },
-  { name: "remove idle budgets", everyMs: jobLimits.expiredMs, run: removeIdleBudgets },
+  ...ATTACK_JOBS,
   {
     name: "remove expired one-time tokens",
     everyMs: jobLimits.expiredMs,

@@ -8,11 +8,6 @@ const budget = (count: number, seconds: number) => Object.freeze({ count, second
  * address or one IPv6 /64), an identifier as typed, an account, a client.
  */
 export const budgetSizes = Object.freeze({
-  /**
-   * Wrong passwords for one identifier, from wherever: 30 at once, then one a minute. Attempts on
-   * their way count until their outcome is known, so this also bounds parallel right ones.
-   */
-  loginIdentifier: budget(30, 1_800),
   /** Wrong passwords from one network, for whomever: 300 at once, then ten a minute. */
   loginNetwork: budget(300, 1_800),
   registerNetwork: budget(100, 3_600),
@@ -49,6 +44,45 @@ export const budgetSizes = Object.freeze({
   clientNetwork: budget(60, 900),
 });
 
+/** Wrong passwords; when a lock begins and how long it lasts is the tenant's policy. */
+export const loginLimits = Object.freeze({
+  /**
+   * Wrong passwords in a row for one identifier, locks or not, until somebody ends the lock. An
+   * account has two identifiers: no more than 100 guesses (NIST SP 800-63B).
+   */
+  ceilingCount: 50,
+  /** Comparisons while locked, so that the right password is told of the lock. */
+  checksMaxCount: 3,
+  /** Wrong passwords in a row from one known device. */
+  deviceFailuresMaxCount: 10,
+  /** A try whose end nobody told within this time was a wrong one. */
+  pendingSeconds: 60,
+  /** So many from one network cost no wait; then 1 s, 2 s, 4 s … */
+  freeFailuresCount: 5,
+  delaySecondsMax: 900,
+  /** After this long without a failure from that network the free ones begin again. */
+  forgottenSeconds: 1_800,
+  /** A login from a known device forgives what others failed longer ago than this. */
+  forgivenSeconds: 86_400,
+  /** A failure older than this does not make a row any more. */
+  keptSeconds: 7 * 86_400,
+  /** What whoever meets the last tries of others on their way waits. */
+  fullRetrySeconds: 1,
+  devicesMaxCount: 20,
+  deviceKeptSeconds: 180 * 86_400,
+  unlockTokenSeconds: 86_400,
+});
+
 export const throttleLimits = Object.freeze({
   cleanBatchMax: 1_000,
+});
+
+export const networkLimits = Object.freeze({
+  /** Blocks in force at once, of all processes. */
+  blocksMaxCount: 1_000,
+  /** A block of more addresses than these shuts out a part of the world. */
+  prefixMinBits4: 8,
+  prefixMinBits6: 16,
+  blockSecondsMax: 365 * 86_400,
+  reasonMaxCharacters: 200,
 });

@@ -18,10 +18,13 @@ import { createLoadMachine } from "../../src/auth/oauth/store.ts";
 import type { Passwords } from "../../src/auth/password/password-port.ts";
 import { createInlinePasswords } from "../../src/auth/password/run-tasks.ts";
 import { createInvalidate } from "../../src/auth/revocation/invalidation-log.ts";
+import { createBlockOf } from "../../src/auth/network/blocks.ts";
 import { createIsTokenRevoked } from "../../src/auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "../../src/auth/routes.ts";
 import { createLoadSession } from "../../src/auth/session/store.ts";
 import { createPolicyOf } from "../../src/auth/tenants/policies.ts";
+import { mergePolicy, type StoredPolicy } from "../../src/auth/tenants/policy.ts";
+import type { LoginLimits } from "../../src/auth/throttle/store-attempts.ts";
 import { createThrottle, type ThrottleSizes } from "../../src/auth/throttle/throttle.ts";
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline } from "../../src/auth/verify-pool.ts";
@@ -30,7 +33,7 @@ import { createPipeline, type Pipeline } from "../../src/http/pipeline.ts";
 import { headersOf } from "../../src/http/wire.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { readConfig } from "../../src/platform/config.ts";
-import { budgetSizes } from "../../src/platform/limits.ts";
+import { budgetSizes, loginLimits } from "../../src/platform/limits.ts";
 import type { Logger } from "../../src/platform/log.ts";
 import { createQueueMail, MAIL_KIND, openMail, type Mail } from "../../src/platform/mail.ts";
 import { createMetrics } from "../../src/platform/metrics.ts";
@@ -46,6 +49,10 @@ export interface AppOptions {
   readonly database: Database;
   readonly env?: Readonly<Record<string, string>>;
   readonly budgets?: Partial<ThrottleSizes>;
+  /** Counting of wrong passwords; what is left out is too wide to be met by accident. */
+  readonly loginLimits?: Partial<LoginLimits>;
+  /** What the default tenant decided. */
+  readonly policy?: StoredPolicy;
   readonly passwords?: Passwords;
   readonly keyRing?: KeyRing;
   readonly clock?: Clock;
@@ -56,6 +63,12 @@ export interface AppOptions {
 const WIDE = Object.fromEntries(
   Object.keys(budgetSizes).map((kind) => [kind, { count: 10_000, seconds: 900 }]),
 ) as unknown as ThrottleSizes;
+
+const WIDE_LOGIN: LoginLimits = {
+  ...loginLimits,
+  ceilingCount: 10_000,
+  freeFailuresCount: 10_000,
+};
 
 export type TestApp = Awaited<ReturnType<typeof startApp>>;
 
@@ -101,7 +114,7 @@ export async function startApp(options: AppOptions) {
     apiKeys: {
       loadKey: createLoadKey(database),
       guesses: createGuesses(
-        createThrottle(database, metrics, { ...WIDE, ...options.budgets }),
+        createThrottle(database, metrics, { sizes: { ...WIDE, ...options.budgets } }),
         clock,
       ),
     },
@@ -111,7 +124,11 @@ export async function startApp(options: AppOptions) {
     ownIssuer: config.publicUrl,
   });
   const documents = createDocumentCache({ generations, lease, clock, metrics });
-  const policyOf = createPolicyOf({ database, documents, config });
+  const storedPolicyOf = createPolicyOf({ database, documents, config });
+  const policyOf = async (tenantId: string) => {
+    const lockout = { failuresMax: 10_000, ...options.policy?.lockout };
+    return mergePolicy(await storedPolicyOf(tenantId), { ...options.policy, lockout });
+  };
   const countryOf = createCountryOf({ config, log });
   const sealer = createSealer(config);
   const waits: (number | undefined)[] = [];
@@ -125,6 +142,7 @@ export async function startApp(options: AppOptions) {
     authenticate,
     policyOf,
     countryOf,
+    blockOf: createBlockOf({ database, documents, clock }),
     sealer,
     queueMail: createQueueMail(sealer),
     provisionUser: iam.provisionUser,
@@ -133,6 +151,7 @@ export async function startApp(options: AppOptions) {
     metrics,
     log,
     budgets: { ...WIDE, ...options.budgets },
+    loginLimits: { ...WIDE_LOGIN, ...options.loginLimits },
   });
   const keyUsage = createKeyUsage({ database, clock, log, metrics });
   const pipeline = createPipeline({

@@ -7,8 +7,8 @@ import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import type { Passwords, Place } from "../password/password-port.ts";
-import type { Throttle } from "../throttle/throttle.ts";
-import type { DeviceInfo } from "./device.ts";
+import type { LoginAttempt, LoginAttempts } from "../throttle/login-attempts.ts";
+import { deviceDigestOf, type DeviceInfo } from "./device.ts";
 import type { Grant } from "./enter.ts";
 import type { Caller } from "./open.ts";
 import type { PassGates } from "./pass-gates.ts";
@@ -16,7 +16,7 @@ import type { PassGates } from "./pass-gates.ts";
 export interface LoginOptions {
   readonly database: Database;
   readonly passwords: Passwords;
-  readonly throttle: Throttle;
+  readonly attempts: LoginAttempts;
   readonly passGates: PassGates;
   readonly metrics: Metrics;
 }
@@ -39,31 +39,49 @@ export type Login = (request: LoginRequest) => Promise<Grant>;
  * Password login: budget, credential, comparison, gates, session, tokens. Up to a right password
  * an account that exists and one that does not take the same statements, the same hashing, and get
  * the same answer. Throws `credentials_invalid`, `mfa_required`, `account_disabled`,
- * `rate_limited`, `overloaded`, `conflict`.
+ * `account_locked`, `rate_limited`, `overloaded`, `conflict`.
  */
 export function createLogin(options: LoginOptions): Login {
   const outcomes = createOutcomes(options.metrics);
   const attemptLogin = async (request: LoginRequest, place: Place | undefined) => {
     const identifier = toIdentifier(request.identifier);
-    const attempt = await options.throttle.login(identifier, request.caller.address);
+    let credential = await findCredential(options.database, identifier);
+    const attempt = await options.attempts.begin({
+      identifier,
+      account: credential?.account,
+      address: request.caller.address,
+      device: deviceDigestOf(request.device),
+    });
     if (attempt === undefined) {
       outcomes.locked.add();
       // The same bytes as for a wrong password: whether there is anything to lock stays unsaid.
       throw authErrors.failure("credentials_invalid", { note: "no attempt left" });
     }
     for (let isLast = false; ; isLast = true) {
-      const credential = await findCredential(options.database, identifier);
       const verdict = await checkPassword(options, attempt, credential, request);
       place?.release();
       if (credential === undefined || !verdict.ok) {
         outcomes.failure.add();
+        await attempt.failed();
         await recordFailure(options, credential, request, "password");
         throw authErrors.failure("credentials_invalid");
       }
-      const grant = await admit(options, credential, verdict.rehash, request);
+      if (attempt.isLocked) {
+        await attempt.refused();
+        await recordFailure(options, credential, request, "locked");
+        throw authErrors.failure("account_locked", { detail: LOCKED });
+      }
+      const entry = admit(options, credential, verdict.rehash, request);
+      const grant = await settled(attempt, entry);
       // Another login or a change replaced the hash between the look and the session.
-      if (grant === undefined && !isLast) continue;
-      if (grant === undefined) throw authErrors.failure("credentials_invalid", { note: "changed" });
+      if (grant === undefined && !isLast) {
+        credential = await findCredential(options.database, identifier);
+        continue;
+      }
+      if (grant === undefined) {
+        await attempt.refused();
+        throw authErrors.failure("credentials_invalid", { note: "changed" });
+      }
       await attempt.succeeded();
       if (grant instanceof AppError) {
         outcomes.challenge.add();
@@ -86,7 +104,7 @@ export function createLogin(options: LoginOptions): Login {
 
 async function checkPassword(
   { passwords }: LoginOptions,
-  attempt: { notTried(): Promise<void> },
+  attempt: LoginAttempt,
   credential: Credential | undefined,
   { password, signal }: LoginRequest,
 ) {
@@ -94,9 +112,22 @@ async function checkPassword(
     return await passwords.verify(password, credential?.passwordHash, signal);
   } catch (error) {
     if (error instanceof AppError && error.code === "overloaded") await attempt.notTried();
+    else await attempt.failed();
     throw error;
   }
 }
+
+/** A right password that is refused for another reason is no wrong one. */
+async function settled<T>(attempt: LoginAttempt, entry: Promise<T>): Promise<T> {
+  try {
+    return await entry;
+  } catch (error) {
+    await attempt.refused();
+    throw error;
+  }
+}
+
+const LOCKED = "Too many wrong passwords: wait, or use the link in the mail that was sent about it";
 
 /** Lets in or challenges somebody whose password was right. Undefined: it is not any more. */
 async function admit(

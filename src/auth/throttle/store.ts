@@ -21,7 +21,8 @@ export interface BudgetRefusal {
 
 type Asker = Pick<Database, "query">;
 
-const unitMicroseconds = ({ count, seconds }: BudgetSize) => Math.floor((seconds * 1e6) / count);
+export const unitMicroseconds = ({ count, seconds }: BudgetSize) =>
+  Math.floor((seconds * 1e6) / count);
 
 /**
  * Takes a unit of each budget, in this order, until one refuses. One statement on the database's
@@ -63,11 +64,6 @@ export async function returnUnits(asker: Asker, budgets: readonly Budget[]): Pro
 /** Makes one budget whole again. */
 export async function refillBudget(asker: Asker, key: string): Promise<void> {
   await asker.query(sql`DELETE FROM auth.throttle_budgets WHERE key = ${key}`);
-}
-
-/** Makes one budget whole again and gives one unit back to another; a statement each, as above. */
-export async function refillAndReturn(asker: Asker, full: string, partly: Budget): Promise<void> {
-  await Promise.all([refillBudget(asker, full), returnUnits(asker, [partly])]);
 }
 
 /** Removes a batch of budgets that are whole again; returns how many went. */

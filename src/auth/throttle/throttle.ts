@@ -4,16 +4,10 @@ import type { AppError } from "../../platform/errors.ts";
 import { budgetSizes } from "../../platform/limits.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Database } from "../../platform/postgres.ts";
-import type { Identifier } from "../accounts/identifiers.ts";
+import { authErrors } from "../errors.ts";
+import type { BlockOf } from "../network/blocks.ts";
 import { networkOf } from "./network.ts";
-import {
-  refillAndReturn,
-  refillBudget,
-  returnUnits,
-  takeBudgets,
-  type Budget,
-  type BudgetSize,
-} from "./store.ts";
+import { refillBudget, returnUnits, takeBudgets, type Budget, type BudgetSize } from "./store.ts";
 
 /** What attempts are counted for; its last word says how its key is read. */
 export type BudgetKind = keyof typeof budgetSizes;
@@ -25,13 +19,12 @@ export interface Refused {
   readonly retryAfterSeconds: number;
 }
 
-/** A login attempt that was let through and has to be accounted for. */
-export interface LoginAttempt {
-  /** The password was right: the identifier's budget is whole again, the network's unit given back. */
-  succeeded(): Promise<void>;
-  /** The password was never looked at: nothing was learnt, nothing is charged. */
-  notTried(): Promise<void>;
+export interface ThrottleOptions {
+  readonly sizes?: ThrottleSizes | undefined;
+  readonly blockOf?: BlockOf | undefined;
 }
+
+const isOfNetwork = (kind: BudgetKind) => kind.endsWith("Network");
 
 export type BudgetKey = readonly [kind: BudgetKind, key: string];
 
@@ -39,7 +32,8 @@ export interface Throttle {
   /**
    * Takes a unit of one budget, or of several in this order until one refuses. To be called before
    * the work: hashing, comparing, sending. The key is an address for a `…Network`, else an id or
-   * what somebody typed, which the table never holds. Throws `rate_limited` (429, `Retry-After`).
+   * what somebody typed, which the table never holds. Throws `rate_limited` (429, `Retry-After`),
+   * and `network_blocked` (403) where a network is asked that is shut out.
    */
   take(kind: BudgetKind, key: string): Promise<void>;
   take(budgets: readonly BudgetKey[]): Promise<void>;
@@ -50,31 +44,28 @@ export interface Throttle {
   giveBack(kind: BudgetKind, key: string): Promise<void>;
   /** The right one was given: the budget is whole again. */
   refill(kind: BudgetKind, key: string): Promise<void>;
-  /**
-   * Takes a unit for one guess, before any hashing. Undefined: this identifier has had its wrong
-   * passwords for now. Throws `rate_limited` (429, `Retry-After`) for a network that has.
-   */
-  login(identifier: Identifier, address: string): Promise<LoginAttempt | undefined>;
 }
 
 /**
- * Budgets of attempts in the database, shared by all processes. Wrong passwords are counted for
- * the identifier as typed, known or not (an account has two at most: address and user name), so
- * that neither the answer nor the work tells whether it exists; and for the network: one IPv4
- * address or one IPv6 /64.
+ * Budgets of attempts in the database, shared by all processes. What names somebody is counted as
+ * it was typed, known or not, so that neither the answer nor the work tells whether it exists.
  */
 export function createThrottle(
   database: Pick<Database, "query">,
   metrics: Metrics,
-  sizes: ThrottleSizes = budgetSizes,
+  { sizes = budgetSizes, blockOf }: ThrottleOptions = {},
 ): Throttle {
   const refusals = createRefusalCounters(metrics, sizes);
   const budgetOf = (kind: BudgetKind, key: string): Budget => ({
-    key: `${kind}:${kind.endsWith("Network") ? networkOf(key) : digestOf(key)}`,
+    key: `${kind}:${isOfNetwork(kind) ? networkOf(key) : digestOf(key)}`,
     ...sizes[kind],
   });
   const tryTake = async (asked: BudgetKind | readonly BudgetKey[], key?: string) => {
     const wanted = typeof asked === "string" ? [[asked, key!] as const] : asked;
+    for (const [kind, its] of wanted) {
+      if (!isOfNetwork(kind) || blockOf === undefined) continue;
+      if ((await blockOf(its)) !== undefined) throw authErrors.failure("network_blocked");
+    }
     const budgets = wanted.map(([kind, its]) => budgetOf(kind, its));
     const refusal = await takeBudgets(database, budgets);
     if (refusal === undefined) return undefined;
@@ -90,29 +81,11 @@ export function createThrottle(
     },
     giveBack: (kind, key) => returnUnits(database, [budgetOf(kind, key)]),
     refill: (kind, key) => refillBudget(database, budgetOf(kind, key).key),
-    async login(identifier, address) {
-      const typed = textOf(identifier);
-      const refused = await tryTake([
-        ["loginNetwork", address],
-        ["loginIdentifier", typed],
-      ]);
-      if (refused?.kind === "loginIdentifier") return undefined;
-      if (refused !== undefined) throw rateLimited(refused.retryAfterSeconds);
-      const network = budgetOf("loginNetwork", address);
-      const person = budgetOf("loginIdentifier", typed);
-      return {
-        succeeded: () => refillAndReturn(database, person.key, network),
-        notTried: () => returnUnits(database, [network, person]),
-      };
-    },
   };
 }
 
-const textOf = (identifier: Identifier) =>
-  "email" in identifier ? identifier.email : identifier.username;
-
 /** People type passwords into the wrong field: the table must not hold what they typed. */
-function digestOf(text: string): string {
+export function digestOf(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }
 
