@@ -16,6 +16,7 @@ import { createBlockOf } from "./auth/network/blocks.ts";
 import { createCountryOf } from "./auth/network/country.ts";
 import { createSealer } from "./auth/keys/sealer.ts";
 import { createMailboxRoutes } from "./auth/mail/dev-mailbox.ts";
+import { selectKeyVersion } from "./auth/keys/store-rows.ts";
 import type { Passwords } from "./auth/password/password-port.ts";
 import { createLoadMachine } from "./auth/oauth/store.ts";
 import { createIsTokenRevoked } from "./auth/revocation/revoked-tokens.ts";
@@ -101,6 +102,7 @@ export function createApp(ports: AppPorts): App {
       loadKey: createLoadKey(database),
       guesses: createGuesses(createThrottle(database, metrics, { blockOf }), clock),
     },
+    areKeysCurrent: async () => (await selectKeyVersion(database)) === keyRing.version(),
     ownIssuer: config.publicUrl,
   });
   const keyUsage = createKeyUsage(ports);

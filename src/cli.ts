@@ -41,7 +41,7 @@ const FAMILIES: Readonly<Record<string, Family>> = Object.freeze({
     load: async () => (await import("./cli/token.ts")).tokenCommands,
   },
   keys: {
-    summary: "List the signing keys",
+    summary: "List, rotate, back up and restore the signing keys",
     load: async () => (await import("./cli/keys.ts")).keyCommands,
   },
   import: {

@@ -27,6 +27,7 @@ const clock = systemClock;
 const metrics = createMetrics(metricsBlock);
 let server: UwsServer | undefined;
 let isDraining = false;
+let replaceKeys: (keys: unknown) => void = () => {};
 let finish: () => Promise<void> = async () => {};
 
 // Whatever ends this thread, an open App must not outlive its event loop.
@@ -34,6 +35,7 @@ onExit(() => server?.close());
 
 port.on("start", (order: StartOrder) => void start(order));
 port.on("drain", () => void drain());
+port.serve("keys", (keys) => replaceKeys(keys));
 port.emit("loaded");
 
 async function start(order: StartOrder): Promise<void> {
@@ -66,7 +68,7 @@ async function start(order: StartOrder): Promise<void> {
     }),
     isReady: () => watch.mainIsAlive() && !draining(shared).isDraining(),
   });
-  port.on("keys", app.replaceKeys);
+  replaceKeys = app.replaceKeys;
   port.serve("refresh-metrics", () => metrics.refresh());
   port.serve("verify-token", (body) => app.describeToken(body));
   server = createUwsServer({

@@ -29,6 +29,8 @@ export interface AuthenticateOptions {
   readonly apiKeys?: { readonly loadKey: LoadKey; readonly guesses: Guesses };
   /** Needed as soon as there is a foreign issuer. */
   readonly isTokenRevoked?: IsTokenRevoked;
+  /** Asked while the log is not read: whether our keys are still the stored ones. */
+  readonly areKeysCurrent?: () => Promise<boolean>;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -71,7 +73,11 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticator 
     }
     return principal;
   };
-  const lookUps = createLookUps({ ...options, isTokenRevoked: options.isTokenRevoked });
+  const lookUps = createLookUps({
+    ...options,
+    isTokenRevoked: options.isTokenRevoked,
+    areKeysCurrent: options.areKeysCurrent,
+  });
   const admission = new Admission({
     ...options,
     lookUps,

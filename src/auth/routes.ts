@@ -20,6 +20,7 @@ import { createMfaGate } from "./mfa/gate.ts";
 import { createMfaRoutes } from "./mfa/routes.ts";
 import type { Passwords } from "./password/password-port.ts";
 import { createApiKeyRoutes } from "./routes-api-keys.ts";
+import { createKeyRoutes } from "./routes-keys.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
@@ -88,6 +89,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createTokenRoutes({ authenticate }),
     ...createPasswordPolicyRoutes(deps),
     ...createMfaRoutes({ ...deps, enter, passGates }),
+    ...createKeyRoutes(deps),
     ...createProfileRoutes({ database, invalidate, config }),
   ];
 }

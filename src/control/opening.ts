@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { createGenerations } from "../auth/cache/generations.ts";
 import { createLease } from "../auth/cache/lease.ts";
+import type { KeyRingSnapshot } from "../auth/keys/key-ring.ts";
 import { watchKeys } from "../auth/keys/key-watch.ts";
 import { ensureKeys } from "../auth/keys/store.ts";
 import { hasAccounts } from "../auth/accounts/store.ts";
@@ -24,6 +25,7 @@ import { openMailDelivery } from "./mail-delivery.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
 import { startOutbox } from "./outbox.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
+import { keyJob } from "./schedule-keys.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 // Any number that nothing else locks; the same in every process and version.
@@ -59,6 +61,13 @@ export async function openAll(parts: OpeningParts): Promise<void> {
   goOn();
 
   const lease = createLease(shared, systemClock);
+  const keyWatch = watchKeys({
+    database,
+    config,
+    log,
+    keys,
+    deliver: (changed) => deliverKeys(supervisor, changed),
+  });
   const bus = createBus({
     url: server.url,
     instanceId: newId(),
@@ -66,6 +75,7 @@ export async function openAll(parts: OpeningParts): Promise<void> {
     staleMsMax: config.staleSeconds * 1000,
     generations: createGenerations(shared),
     lease,
+    keys: keyWatch,
     clock: systemClock,
     log,
     metrics: board.main,
@@ -74,18 +84,6 @@ export async function openAll(parts: OpeningParts): Promise<void> {
   await bus.start();
   goOn();
   startWatch(shared, supervisor, log, lifecycle);
-  const keyWatch = watchKeys({
-    database,
-    config,
-    log,
-    keys,
-    onChange(changed) {
-      // A thread that does not serve yet is given the keys with its order to.
-      for (const thread of supervisor.live()) thread.port.emit("keys", changed);
-    },
-  });
-  lifecycle.own("key watch", () => keyWatch.stop());
-
   const port = await supervisor.start((known) => ({
     databaseUrl: server.url,
     keys: keyWatch.keys(),
@@ -95,7 +93,7 @@ export async function openAll(parts: OpeningParts): Promise<void> {
   const admin = await openAdmin({ config, supervisor, board, database, bus, lease, shared, log });
   if (admin !== undefined) lifecycle.own("admin port", () => closeServer(admin));
   openOutbox(parts, database);
-  const jobs = startJobs(SCHEDULED_JOBS, database, log);
+  const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log)], database, log);
   lifecycle.own("jobs", () => jobs.stop());
   goOn();
   announce(config, port, log);
@@ -107,6 +105,14 @@ function openOutbox({ config, log, board, lifecycle }: OpeningParts, database: D
   const { deliverers } = mail;
   const outbox = startOutbox({ database, deliverers, log, metrics: board.main });
   lifecycle.own("outbox", () => outbox.stop());
+}
+
+/** Resolves when every thread that was told to serve has the keys; another gets them with that. */
+async function deliverKeys(supervisor: Supervisor, keys: KeyRingSnapshot): Promise<void> {
+  const { threadQuestionMs: deadlineMs } = controlLimits;
+  await Promise.all(
+    supervisor.told().map((thread) => thread.port.request("keys", keys, { deadlineMs })),
+  );
 }
 
 function startWatch(

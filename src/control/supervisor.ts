@@ -35,6 +35,8 @@ export interface Supervisor {
   start(order: (port: number | undefined) => StartOrder): Promise<number>;
   /** All threads that are not gone. */
   live(): readonly HttpThread[];
+  /** Those that were told to serve, with what they were told then. */
+  told(): readonly HttpThread[];
   serving(): readonly HttpThread[];
   /** Asks every thread to drain. Resolves when all are gone. */
   drain(): Promise<void>;
@@ -43,6 +45,7 @@ export interface Supervisor {
 export function createSupervisor(ports: SupervisorPorts): Supervisor {
   const { log } = ports;
   const current = new Map<number, HttpThread>();
+  const told = new Set<HttpThread>();
   const listening = new Set<HttpThread>();
   const countFall = createFallCount();
   let order: ((port: number | undefined) => StartOrder) | undefined;
@@ -59,6 +62,7 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
 
   function ended(thread: HttpThread, error: Error | undefined): void {
     const wasServing = listening.delete(thread);
+    told.delete(thread);
     current.delete(thread.slot);
     ports.release(thread);
     if (draining) return;
@@ -77,6 +81,7 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
 
   async function serve(thread: HttpThread): Promise<number> {
     await thread.loaded;
+    told.add(thread);
     thread.port.emit("start", order?.(port));
     port = await thread.listening;
     listening.add(thread);
@@ -95,6 +100,7 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
       return found;
     },
     live: () => [...current.values()],
+    told: () => [...told],
     serving: () => [...listening],
     async drain() {
       draining = true;

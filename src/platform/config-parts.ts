@@ -81,6 +81,10 @@ export function readTokens(reader: EnvironmentReader, inProduction: boolean) {
   } else if (jwtSecret !== undefined) {
     reader.fault("JWT_SECRET goes with JWT_ALG=HS256 only");
   }
+  const signingKeyFile = reader.given("SIGNING_KEY_FILE");
+  if (signingKeyFile !== undefined && jwtAlgorithm === "HS256") {
+    reader.fault("SIGNING_KEY_FILE does not go with JWT_ALG=HS256");
+  }
   return {
     publicUrl: issuer,
     jwtAudience: reader.given("JWT_AUDIENCE") ?? issuer,
@@ -88,6 +92,8 @@ export function readTokens(reader: EnvironmentReader, inProduction: boolean) {
     jwtSecret,
     keyEncryptionKeys: readKeyEncryptionKeys(reader, inProduction),
     jwksMaxAgeSeconds: reader.integer("JWKS_MAX_AGE_SECONDS", { min: 0, max: DAY_SECONDS }),
+    keyRotationDays: reader.decimal("KEY_ROTATION_DAYS", { min: 0, max: 3650 }),
+    signingKeyFile,
   };
 }
 

@@ -42,6 +42,9 @@ export interface Config {
   /** The first one seals. Empty: one is made in `dataDir`. */
   readonly keyEncryptionKeys: readonly KeyEncryptionKey[];
   readonly jwksMaxAgeSeconds: number;
+  /** 0: a key is followed by the next only when somebody asks for it. */
+  readonly keyRotationDays: number;
+  readonly signingKeyFile: string | undefined;
   readonly accessTokenSeconds: number;
   readonly refreshTokenSeconds: number;
   readonly rememberMeSeconds: number;
@@ -129,6 +132,11 @@ export function smokeCredentials(env: Environment = process.env): {
   password: string | undefined;
 } {
   return { email: env["BRIGADE_SMOKE_EMAIL"], password: env["BRIGADE_SMOKE_PASSWORD"] };
+}
+
+/** Of `brigade keys backup`; read apart, so that it is never part of a `Config`. */
+export function backupPassphrase(env: Environment = process.env): string | undefined {
+  return env["KEY_BACKUP_PASSPHRASE"];
 }
 
 /** What a child process may know of our environment: nothing that could be a secret. */

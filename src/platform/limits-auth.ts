@@ -20,8 +20,17 @@ export const keyLimits = Object.freeze({
   rsaExponentMaxBits: 64,
   secretMinBytes: 32,
   keySetMax: 32,
-  /** A retired key verifies for the longest life of a token, and for clocks that differ. */
-  retiringSeconds: 2 * 3_600,
+  macBytes: 32,
+  /** How much longer than what it signed a key verifies after it retired: clocks differ. */
+  retiringSlackSeconds: 60,
+  /** 128 MiB and about half a second. */
+  backupScryptCost: 2 ** 17,
+  passphraseMinCharacters: 12,
+  /** Keys that an operator is shown, the newest. */
+  listMaxCount: 200,
+  /** How often the time of the keys is looked at: four times in the shortest wait, within these. */
+  turnMinMs: 500,
+  turnMaxMs: 60_000,
 });
 
 export const verifyPoolLimits = Object.freeze({
@@ -132,11 +141,6 @@ export const verificationLimits = Object.freeze({
 export const documentCacheLimits = Object.freeze({
   documentsMax: 1_000,
   ttlSeconds: 300,
-});
-
-export const keyWatchLimits = Object.freeze({
-  /** How often a process looks whether another one changed the keys. */
-  pollMs: 2_000,
 });
 
 export const oneTimeLimits = Object.freeze({

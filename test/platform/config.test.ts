@@ -97,6 +97,7 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
     "ACCESS_TOKEN_SECONDS",
     "REFRESH_TOKEN_SECONDS",
     "REMEMBER_ME_SECONDS",
+    "KEY_ROTATION_DAYS",
     "SESSION_ABSOLUTE_SECONDS",
     "SESSIONS_PER_ACCOUNT",
     "SESSION_LIMIT",
@@ -123,6 +124,7 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
   const free = [
     ...["HOST", "DATA_DIR", "JWT_AUDIENCE", "ALLOWED_HOSTS"],
     ...["BRIGADE_SMOKE_EMAIL", "BRIGADE_SMOKE_PASSWORD", "COUNTRY_DATABASE"],
+    ...["SIGNING_KEY_FILE", "KEY_BACKUP_PASSPHRASE"],
   ];
   assert.deepEqual(
     SETTINGS.map((setting) => setting.name).toSorted(),

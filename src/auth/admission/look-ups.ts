@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import { admissionLimits } from "../../platform/limits.ts";
+import type { Lease } from "../cache/lease.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type {
@@ -19,6 +20,9 @@ export interface LookUpsOptions {
   readonly loadRoles: LoadRoles;
   /** For tokens of issuers whose sessions we do not hold. */
   readonly isTokenRevoked: IsTokenRevoked | undefined;
+  /** Asked while the log is not read: whether our keys are still the stored ones. */
+  readonly areKeysCurrent?: (() => Promise<boolean>) | undefined;
+  readonly lease: Pick<Lease, "holds">;
   readonly ownIssuer: string;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -52,7 +56,8 @@ export interface LookUps {
  * hangs is given up: what it would tell might be old by then.
  */
 export function createLookUps(options: LookUpsOptions): LookUps {
-  const { loadRoles, isTokenRevoked, ownIssuer, clock, log } = options;
+  const { loadRoles, isTokenRevoked, ownIssuer, clock, log, lease } = options;
+  const areKeysCurrent = options.areKeysCurrent ?? (async () => true);
   const loadSession = timed(options, options.loadSession);
   const seconds = options.metrics.histogram(
     "brigade_auth_look_up_seconds",
@@ -68,12 +73,15 @@ export function createLookUps(options: LookUpsOptions): LookUps {
     const { issuer, subject, sessionId, tokenId } = claims;
     const isOwn = issuer === ownIssuer;
     const isMachine = isOwn && isMachineToken(claims);
-    const [session, machine, isRevoked, grants] = await Promise.all([
+    const [areCurrent, session, machine, isRevoked, grants] = await Promise.all([
+      isOwn && !lease.holds() ? areKeysCurrent() : true,
       isOwn && !isMachine ? loadSession(sessionId!, tokenId!) : undefined,
       isMachine ? options.loadMachine(sessionId!, tokenId!) : undefined,
       isOwn || tokenId === undefined ? false : (isTokenRevoked?.(tokenId, tenantId) ?? false),
       loadRoles({ issuer, subject }),
     ]);
+    // The key that verified the token may be withdrawn: nobody knows whose token it is.
+    if (!areCurrent) throw new Error("the keys are not the stored ones");
     const isTokenTakenBack = (session ?? machine)?.tokenRevoked ?? isRevoked;
     return { isOwn, session, machine, isTokenRevoked: isTokenTakenBack, grants };
   }

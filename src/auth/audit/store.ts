@@ -39,7 +39,13 @@ export type AuditAction =
   | "logout"
   | "api_key.create"
   | "api_key.rotate"
-  | "api_key.revoke";
+  | "api_key.revoke"
+  | "key.rotate"
+  | "key.rotate_asked"
+  | "key.withdraw"
+  | "key.seal"
+  | "key.backup"
+  | "key.restore";
 
 /** One line of the audit log. Ids only: what somebody typed may be a password. */
 export interface AuditEvent {

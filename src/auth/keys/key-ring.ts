@@ -30,6 +30,8 @@ export interface MacKeyEntry {
 
 /** All keys of the program as plain data: main hands it to every thread, in `workerData`. */
 export interface KeyRingSnapshot {
+  /** Number of changes of the stored keys when these were read. */
+  readonly version: number;
   readonly alg: Algorithm;
   readonly signatures: readonly SignatureKeyEntry[];
   readonly macs: readonly MacKeyEntry[];
@@ -48,6 +50,8 @@ export interface JwkSet {
 
 export interface KeyRing {
   readonly alg: Algorithm;
+  /** Number of changes of the stored keys when these were read. */
+  version(): number;
   /** The key that signs now. */
   signingKey(): SigningKey;
   /** The public half of it; undefined with a shared secret. */
@@ -64,6 +68,7 @@ export interface KeyRing {
 }
 
 interface Keys {
+  readonly version: number;
   readonly alg: Algorithm;
   readonly signing: SigningKey;
   readonly verifying: ReadonlyMap<string, VerificationKey>;
@@ -81,6 +86,7 @@ export function createKeyRing(snapshot: KeyRingSnapshot): KeyRing {
     get alg() {
       return keys.alg;
     },
+    version: () => keys.version,
     signingKey: () => keys.signing,
     currentPublicKey: () => keys.verifying.get(keys.signing.kid)?.jwk,
     verificationKey: (kid) => keys.verifying.get(kid),
@@ -101,7 +107,8 @@ function readKeys(snapshot: KeyRingSnapshot): Keys {
   const present = snapshot.macs.find(({ state }) => state === "active");
   if (present === undefined) throw new Error("the key ring has no active refresh key");
   const signatures = snapshot.shared ? sharedKeys(snapshot.shared) : ownKeys(snapshot);
-  return { alg: snapshot.alg, refresh: macs.get(present.kid)!, macs, ...signatures };
+  const { version, alg } = snapshot;
+  return { version, alg, refresh: macs.get(present.kid)!, macs, ...signatures };
 }
 
 type SignatureKeys = Pick<Keys, "signing" | "verifying" | "jwks">;

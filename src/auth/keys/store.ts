@@ -1,31 +1,39 @@
-import { createHash, createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
-import type { JWK } from "jose";
 import type { Config } from "../../platform/config.ts";
-import { keyLimits } from "../../platform/limits.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
-import { sql } from "../../platform/sql.ts";
-import type { AsymmetricAlgorithm } from "../token/algorithms.ts";
-import type { PublicJwk } from "../token/verify.ts";
+import { bringConfiguredKey, readConfiguredKey, type ConfiguredKey } from "./configured-key.ts";
 import { isSealedByFirst, seal, unseal, type SealingKey } from "./envelope.ts";
-import type { KeyRingSnapshot, KeyState, MacKeyEntry, SignatureKeyEntry } from "./key-ring.ts";
-import { generateSigningKeyPair, type KeyPair } from "./key-pair.ts";
-import { importVerificationKey, KeyFault } from "./material.ts";
+import type { KeyRingSnapshot } from "./key-ring.ts";
+import { generateSigningKeyPair } from "./key-pair.ts";
+import {
+  createKeyMaker,
+  keyLives,
+  missingStates,
+  type KeyMaker,
+  type LifeSettings,
+  type PreparedKeys,
+} from "./new-keys.ts";
+import { openKeys, reopenKeys, type OpeningSettings } from "./open-keys.ts";
 import { readSealingKeys, type SealingSettings } from "./sealing-keys.ts";
+import {
+  askForRotation,
+  contextOf,
+  KEY_USES,
+  lockKeys,
+  raiseLives,
+  retireActive,
+  selectKeys,
+  updateSealed,
+  withdrawKeys,
+  type KeyRow,
+} from "./store-rows.ts";
 
-export type KeySettings = SealingSettings & Pick<Config, "jwtAlgorithm" | "jwtSecret">;
+export type { PreparedKeys } from "./new-keys.ts";
 
-/** Key pairs that are being made: the slow part of a first start, begun before the database is up. */
-export type PreparedKeys = readonly Promise<KeyPair>[];
-
-interface KeyRow {
-  kid: string;
-  use: "sig" | "mac";
-  alg: string;
-  state: KeyState;
-  public_jwk: PublicJwk | null;
-  sealed: string | null;
-}
+export type KeySettings = SealingSettings &
+  OpeningSettings &
+  LifeSettings &
+  Pick<Config, "signingKeyFile">;
 
 /** Starts to make the two key pairs that an empty database needs. Needless on a warm start. */
 export function prepareKeys(config: Pick<KeySettings, "jwtAlgorithm">): PreparedKeys {
@@ -38,9 +46,12 @@ export function prepareKeys(config: Pick<KeySettings, "jwtAlgorithm">): Prepared
 }
 
 /**
- * Brings the stored keys to what the configuration asks for and opens them: an active and a next
- * key of `JWT_ALG` and a key for refresh tokens. Keys of another algorithm go on verifying what
- * they signed. Several processes may do this at once.
+ * Brings the stored keys to what the configuration asks for, opens them and proves them sound: an
+ * active and a next key to sign with, and the same for refresh tokens. After another `JWT_ALG` was
+ * configured the next key is one of that algorithm, and follows as soon as that is safe. Several
+ * processes may do this at once.
+ *
+ * @throws KeyFault that names the kid
  */
 export async function ensureKeys(
   database: Database,
@@ -49,176 +60,109 @@ export async function ensureKeys(
   prepared: PreparedKeys = [],
 ): Promise<KeyRingSnapshot> {
   const sealing = await readSealingKeys(config);
-  const seen = await database.read<KeyRow>(SELECT_KEYS);
-  const missing = missingSignatureKeys(seen, config).length;
+  const configured = await readConfiguredKey(config);
+  const maker = createKeyMaker({ config, sealing, log }, prepared);
   // Made before the lock is taken: a pair costs a quarter of a second.
-  const fresh = await takePairs(prepared, missing, config);
-  const rows = await database.withTransaction(async (tx) => {
-    await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended('auth.signing_keys', 0))`);
-    await retireOthers(tx, config);
-    await addMissing(tx, config, sealing, [...fresh], log);
+  await prepareMissing((await selectKeys(database)).rows, config, maker);
+  const stored = await database.withTransaction(async (tx) => {
+    await lockKeys(tx);
+    await addMissing(tx, config, maker);
+    if (configured !== undefined) await bringConfigured(tx, configured, config, sealing, log);
+    for (const use of KEY_USES) await raiseLives(tx, use, keyLives(use, config));
     await sealAgain(tx, sealing, log);
-    return (await tx.query<KeyRow>(SELECT_KEYS)).rows;
+    return await selectKeys(tx);
   });
-  return toSnapshot(rows, config, sealing);
+  return await openKeys({ ...stored, sealing }, config);
 }
 
-/** Opens the keys as they are stored, to load what another process changed. */
+/** Opens the keys as they are stored and proves them sound. */
 export async function readKeys(database: Database, config: KeySettings): Promise<KeyRingSnapshot> {
   const sealing = await readSealingKeys(config);
-  return toSnapshot(await database.read<KeyRow>(SELECT_KEYS), config, sealing);
+  return await openKeys({ ...(await selectKeys(database)), sealing }, config);
 }
 
-/** Differs when a key came, went or changed its state. */
-export async function keyFingerprint(database: Pick<Database, "read">): Promise<string> {
-  const [row] = await database.read<{ keys: string | null }>(sql`
-    SELECT string_agg(kid || ' ' || state, ',' ORDER BY kid) AS keys
-      FROM auth.signing_keys WHERE state <> 'gone'`);
-  return row?.keys ?? "";
+/** Opens what another process changed; tells what does not open. */
+export async function rereadKeys(
+  database: Database,
+  config: KeySettings,
+  known: KeyRingSnapshot,
+): Promise<Awaited<ReturnType<typeof reopenKeys>> & { readonly kids: readonly string[] }> {
+  const sealing = await readSealingKeys(config);
+  const stored = await selectKeys(database);
+  for (const use of KEY_USES) {
+    const lives = keyLives(use, config);
+    const isShorter = ({ use: its, state, kept_seconds, cached_seconds }: KeyRow) =>
+      its === use &&
+      (state === "next" || state === "active") &&
+      (kept_seconds < lives.keptSeconds || cached_seconds < lives.cachedSeconds);
+    // Before we acknowledge the key, so before it can sign or retire.
+    if (stored.rows.some(isShorter)) await raiseLives(database, use, lives);
+  }
+  const opened = await reopenKeys({ ...stored, sealing }, config, known);
+  return { ...opened, kids: stored.rows.map(({ kid }) => kid) };
 }
 
-const SELECT_KEYS = sql`SELECT kid, use, alg, state, public_jwk, sealed
-  FROM auth.signing_keys WHERE state <> 'gone' ORDER BY created_at, kid`;
-
-function missingSignatureKeys(rows: readonly KeyRow[], config: KeySettings): KeyState[] {
-  if (config.jwtAlgorithm === "HS256") return [];
-  return (["active", "next"] as const).filter(
-    (state) => !rows.some((row) => row.state === state && row.alg === config.jwtAlgorithm),
+async function prepareMissing(
+  rows: readonly KeyRow[],
+  { jwtAlgorithm }: KeySettings,
+  maker: KeyMaker,
+): Promise<void> {
+  if (jwtAlgorithm === "HS256") return;
+  const other = rows.some(
+    ({ use, state, alg }) => use === "sig" && state === "next" && alg !== jwtAlgorithm,
   );
+  await maker.prepare(jwtAlgorithm, missingStates(rows, "sig").length + (other ? 1 : 0));
 }
 
-async function takePairs(
-  prepared: PreparedKeys,
-  count: number,
-  config: KeySettings,
-): Promise<KeyPair[]> {
-  const pairs = prepared.slice(0, count);
-  while (pairs.length < count) {
-    pairs.push(generateSigningKeyPair(config.jwtAlgorithm as AsymmetricAlgorithm));
-  }
-  return Promise.all(pairs);
-}
-
-async function retireOthers(tx: Transaction, config: KeySettings): Promise<void> {
+async function addMissing(tx: Transaction, config: KeySettings, maker: KeyMaker): Promise<void> {
   const { jwtAlgorithm } = config;
-  await tx.query(sql`UPDATE auth.signing_keys SET state = 'gone', sealed = NULL, retired_at = now()
-    WHERE use = 'sig' AND state = 'next' AND alg <> ${jwtAlgorithm}`);
-  await tx.query(sql`UPDATE auth.signing_keys SET state = 'retiring', retired_at = now()
-    WHERE use = 'sig' AND state = 'active' AND alg <> ${jwtAlgorithm}`);
-  await tx.query(sql`UPDATE auth.signing_keys SET state = 'gone', sealed = NULL
-    WHERE use = 'sig' AND state = 'retiring'
-      AND retired_at < now() - make_interval(secs => ${keyLimits.retiringSeconds})`);
+  const { rows } = await selectKeys(tx);
+  for (const state of missingStates(rows, "mac")) await maker.insert(tx, "mac", state, "HS256");
+  if (jwtAlgorithm === "HS256") {
+    await withdrawKeys(tx, "sig", ["next"]);
+    await retireActive(tx, "sig");
+    return;
+  }
+  const of = (state: string) => rows.find((row) => row.use === "sig" && row.state === state);
+  if (of("active") === undefined) await maker.insert(tx, "sig", "active", jwtAlgorithm);
+  const next = of("next");
+  if (next?.alg !== jwtAlgorithm) {
+    // It never signed anything.
+    if (next !== undefined) await withdrawKeys(tx, "sig", ["next"]);
+    await maker.insert(tx, "sig", "next", jwtAlgorithm);
+  }
+  const active = of("active");
+  if (active !== undefined && active.alg !== jwtAlgorithm) await askForRotation(tx, "sig");
 }
 
-async function addMissing(
+async function bringConfigured(
   tx: Transaction,
+  configured: ConfiguredKey,
   config: KeySettings,
   sealing: readonly SealingKey[],
-  pairs: KeyPair[],
   log: Logger,
 ): Promise<void> {
-  const { rows } = await tx.query<KeyRow>(SELECT_KEYS);
-  for (const state of missingSignatureKeys(rows, config)) {
-    const alg = config.jwtAlgorithm as AsymmetricAlgorithm;
-    const { kid, publicJwk, privateKey } = pairs.pop() ?? (await generateSigningKeyPair(alg));
-    await insertKey(
-      tx,
-      { kid, use: "sig", alg, state, public_jwk: publicJwk },
-      privateKey,
-      sealing,
-    );
-    log.info({ kid, alg, state }, "a signing key was made");
-  }
-  if (!rows.some(({ use, state }) => use === "mac" && state === "active")) {
-    const kid = randomBytes(6).toString("base64url");
-    const row = { kid, use: "mac", alg: "HS256", state: "active", public_jwk: null } as const;
-    await insertKey(tx, row, randomBytes(32), sealing);
-    log.info({ kid }, "a refresh key was made");
-  }
+  await bringConfiguredKey(tx, configured, { sealing, lives: keyLives("sig", config), log });
 }
 
-async function insertKey(
-  tx: Transaction,
-  row: Omit<KeyRow, "sealed">,
-  secret: Uint8Array,
-  sealing: readonly SealingKey[],
-): Promise<void> {
-  const sealed = seal(secret, sealing, contextOf(row));
-  const jwk = row.public_jwk === null ? null : JSON.stringify(row.public_jwk);
-  await tx.query(sql`INSERT INTO auth.signing_keys
-      (kid, use, alg, state, public_jwk, sealed, activated_at)
-    VALUES (${row.kid}, ${row.use}, ${row.alg}, ${row.state}::text, ${jwk}::jsonb, ${sealed},
-      CASE WHEN ${row.state}::text = 'active' THEN now() END)`);
-}
-
-/** After a new first key-encryption key was configured, nothing stays sealed with an older one. */
-async function sealAgain(
+/**
+ * After a new first key-encryption key was configured, nothing stays sealed with an older one.
+ * Answers how many keys were sealed again. A key that does not open stays as it is.
+ */
+export async function sealAgain(
   tx: Transaction,
   sealing: readonly SealingKey[],
   log: Logger,
-): Promise<void> {
-  const { rows } = await tx.query<KeyRow>(SELECT_KEYS);
+): Promise<number> {
+  const { rows } = await selectKeys(tx);
+  let count = 0;
   for (const row of rows) {
     if (row.sealed === null || isSealedByFirst(row.sealed, sealing)) continue;
+    if (!sealing.some(({ id }) => id === row.sealed!.split(".")[1])) continue;
     const secret = unseal(row.sealed, sealing, contextOf(row));
-    const sealed = seal(secret, sealing, contextOf(row));
-    await tx.query(sql`UPDATE auth.signing_keys SET sealed = ${sealed} WHERE kid = ${row.kid}`);
-    log.info({ kid: row.kid }, "a key was sealed with the first key-encryption key");
+    await updateSealed(tx, row.kid, seal(secret, sealing, contextOf(row)));
+    log.info({ event: "key_sealed", kid: row.kid }, "a key was sealed with the first sealing key");
+    count++;
   }
-}
-
-/** What a sealed text is bound to: it opens as this key and no other. */
-function contextOf({ kid, use, alg }: Pick<KeyRow, "kid" | "use" | "alg">): string {
-  return `${kid} ${use} ${alg}`;
-}
-
-async function toSnapshot(
-  rows: readonly KeyRow[],
-  config: KeySettings,
-  sealing: readonly SealingKey[],
-): Promise<KeyRingSnapshot> {
-  const signatures: SignatureKeyEntry[] = [];
-  const macs: MacKeyEntry[] = [];
-  for (const row of rows) {
-    const secret = plain(unseal(row.sealed!, sealing, contextOf(row)));
-    if (row.use === "mac") macs.push({ use: "mac", kid: row.kid, state: row.state, secret });
-    else signatures.push(await toSignatureEntry(row, secret));
-  }
-  const isShared = config.jwtAlgorithm === "HS256";
-  // Another process may have been told to sign by another algorithm since we started.
-  const active = signatures.find(({ state }) => state === "active");
-  return {
-    alg: isShared ? "HS256" : (active?.alg ?? config.jwtAlgorithm),
-    signatures: isShared ? [] : signatures,
-    macs,
-    shared: isShared ? sharedKey(config.jwtSecret) : undefined,
-  };
-}
-
-async function toSignatureEntry(row: KeyRow, privateKey: Uint8Array): Promise<SignatureKeyEntry> {
-  const alg = row.alg as AsymmetricAlgorithm;
-  const imported = await importVerificationKey({ ...row.public_jwk!, kid: row.kid }, alg);
-  const publicJwk = imported.jwk!;
-  // The public part is stored open. It is used only if it belongs to the part that was sealed.
-  const own = createPublicKey(
-    createPrivateKey({ key: Buffer.from(privateKey), format: "der", type: "pkcs8" }),
-  ).export({ format: "jwk" }) as JWK;
-  const members = ["n", "e", "crv", "x", "y"] as const;
-  if (members.some((name) => own[name] !== publicJwk[name])) {
-    throw new KeyFault(`the public part of the key ${row.kid} was changed`);
-  }
-  return { use: "sig", kid: row.kid, alg, state: row.state, publicJwk, privateKey };
-}
-
-function sharedKey(secret: string | undefined): NonNullable<KeyRingSnapshot["shared"]> {
-  const bytes = plain(Buffer.from(secret ?? "", "utf8"));
-  if (bytes.length < keyLimits.secretMinBytes) throw new KeyFault("JWT_SECRET is too short");
-  // Every process must give the secret the same name, and the name must not help to guess it.
-  const kid = createHash("sha256").update("brigade kid ").update(bytes).digest("base64url");
-  return { kid: `hs-${kid.slice(0, 16)}`, secret: bytes };
-}
-
-/** A copy of its own, not a view into node's pool of small buffers: it is cloned to threads. */
-function plain(bytes: Buffer): Uint8Array {
-  return new Uint8Array(bytes);
+  return count;
 }

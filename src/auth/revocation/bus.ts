@@ -9,7 +9,7 @@ import type { Lease } from "../cache/lease.ts";
 import type { InvalidationKey } from "../index.ts";
 import { createBusMetrics, type BusMetrics } from "./bus-metrics.ts";
 import { advance, type Cursor, type Step } from "./cursor.ts";
-import { acknowledgement, farewell } from "./instances.ts";
+import { acknowledgement, farewell, type Acknowledged } from "./instances.ts";
 import { INVALIDATION_CHANNEL, pageStatement, readPage } from "./invalidation-log.ts";
 import { createProbe, type Probe } from "./probe.ts";
 import { createRhythm, type Rhythm } from "./rhythm.ts";
@@ -24,9 +24,19 @@ export interface BusOptions {
   readonly staleMsMax?: number;
   readonly generations: { bump(key: InvalidationKey): void };
   readonly lease: Lease;
+  /** The keys of this process; without them only the log is followed. */
+  readonly keys?: LoadedKeys;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+}
+
+/** The keys as this process has them. */
+export interface LoadedKeys {
+  /** Brings every thread to the keys of that version. Rejects while a withdrawn key may count. */
+  sync(version: number, isJump: boolean): Promise<void>;
+  /** What every thread has. The same array until it changes. */
+  kids(): readonly string[];
 }
 
 export interface BusStats {
@@ -54,6 +64,8 @@ export interface Bus {
   stats(): BusStats;
 }
 
+const NO_KIDS: readonly string[] = Object.freeze([]);
+
 /** Makes the bus of a process; nothing is opened before `start`. */
 export function createBus(options: BusOptions): Bus {
   return new InvalidationBus(options);
@@ -79,7 +91,7 @@ class InvalidationBus implements Bus {
   #running: Promise<void> | undefined;
   #onLive: (() => void) | undefined;
   #cursor: Cursor | undefined;
-  #acknowledged: { readonly number: number; readonly atMs: number } | undefined;
+  #acknowledged: (Acknowledged & { readonly atMs: number }) | undefined;
   #isConnected = false;
   #readCount = 0;
   #failureCount = 0;
@@ -191,10 +203,16 @@ class InvalidationBus implements Bus {
     this.#meters.observeRead((clock.monotonicMs() - sentMonotonicMs) / 1000);
     const step = advance(this.#cursor, page);
     this.#apply(step);
+    // Before the lease: what is cached now may be verified anew, and only by keys that count.
+    await this.#options.keys?.sync(page.keyVersion, step.jump !== undefined);
     if (!step.isComplete) return true;
     // A standby may show us yesterday: nothing is lost by reading it, but it renews nothing.
     if (page.isStandby) throw new Error("the database is a standby; the lease needs the primary");
-    if (this.#isUnknownToOthers()) await this.#acknowledge(listener);
+    if (this.#isUnknownToOthers()) {
+      await this.#acknowledge(listener);
+      // Read again: who did not see our row did not wait for us, and what he changed is there now.
+      return true;
+    }
     lease.grant(sentMonotonicMs, sentWallMs, leaseMs);
     this.#onLive?.();
     if (this.#isAcknowledgementDue()) await this.#acknowledge(listener);
@@ -224,16 +242,20 @@ class InvalidationBus implements Bus {
 
   #isAcknowledgementDue(): boolean {
     const { clock } = this.#options;
-    const { number, atMs } = this.#acknowledged!;
-    if (number !== this.position()) return true;
+    const { reached, kids, atMs } = this.#acknowledged!;
+    if (reached !== this.position() || kids !== this.#kids()) return true;
     return clock.monotonicMs() - atMs >= revocationLimits.acknowledgeEveryMs;
   }
 
   async #acknowledge(listener: Listener): Promise<void> {
     const { clock, instanceId } = this.#options;
-    const number = this.position()!;
+    const now = { reached: this.position()!, kids: this.#kids() };
     const atMs = clock.monotonicMs();
-    await listener.query(sql.unnamed(acknowledgement(instanceId, number, this.#forgottenMs)));
-    this.#acknowledged = { number, atMs };
+    await listener.query(sql.unnamed(acknowledgement(instanceId, now, this.#forgottenMs)));
+    this.#acknowledged = { ...now, atMs };
+  }
+
+  #kids(): readonly string[] {
+    return this.#options.keys?.kids() ?? NO_KIDS;
   }
 }

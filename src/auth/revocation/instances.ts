@@ -5,13 +5,31 @@ import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { WaitForCluster } from "../index.ts";
 
+/** What a process has: the log up to a number, and these keys in all of its threads. */
+export interface Acknowledged {
+  readonly reached: number;
+  readonly kids: readonly string[];
+}
+
 /**
- * Says that this process applied the log up to `reached`, and removes processes not seen for
- * `forgottenMs`, both on the database's clock.
+ * Says what this process has, and removes processes not seen for `forgottenMs`, both on the
+ * database's clock.
  */
-export function acknowledgement(instanceId: string, reached: number, forgottenMs: number): Sql {
-  return sql`SELECT auth.acknowledge_invalidations(
-    ${instanceId}::uuid, ${reached}::bigint, make_interval(secs => ${forgottenMs / 1000}))`;
+export function acknowledgement(
+  instanceId: string,
+  { reached, kids }: Acknowledged,
+  forgottenMs: number,
+): Sql {
+  return sql`SELECT auth.acknowledge_instance(${instanceId}::uuid, ${reached}::bigint,
+    ${kids}::text[], make_interval(secs => ${forgottenMs / 1000}))`;
+}
+
+/** True in SQL if every process that was seen of late has the key in all of its threads. */
+export function loadedByEveryInstance(kid: Sql): Sql {
+  return sql`NOT EXISTS (SELECT FROM auth.instances i
+    WHERE i.seen_at > clock_timestamp()
+        - make_interval(secs => ${revocationLimits.instanceForgottenMs / 1000})
+      AND NOT ${kid} = ANY(i.loaded_kids))`;
 }
 
 export function farewell(instanceId: string): Sql {

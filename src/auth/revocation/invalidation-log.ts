@@ -3,6 +3,7 @@ import { revocationLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { Invalidate, InvalidationKey } from "../index.ts";
+import { keyVersion } from "../keys/store-rows.ts";
 import { createGlobalBudget } from "./global-budget.ts";
 import { readKeys } from "./invalidation-keys.ts";
 
@@ -68,6 +69,8 @@ export interface LogPage {
   readonly positionMark: string | undefined;
   /** Entries above the position, in order, at most `pageEntriesMax`. */
   readonly entries: readonly LogEntry[];
+  /** Number of changes of the stored keys. */
+  readonly keyVersion: number;
 }
 
 // Microseconds since the epoch: the same text in every time zone a connection may have.
@@ -77,6 +80,7 @@ const MARK = sql`extract(epoch FROM logged_at)::text`;
 export function pageStatement(position: number | undefined): Sql {
   return sql`
     SELECT auth.log_incarnation() AS incarnation, pg_is_in_recovery() AS standby,
+      ${keyVersion} AS key_version,
       state.trimmed_to, greatest(top.number, state.trimmed_to) AS highest, top.mark AS highest_mark,
       (SELECT ${MARK} FROM auth.invalidation_log
         WHERE number = ${position ?? null}::bigint) AS position_mark,
@@ -92,6 +96,7 @@ export function pageStatement(position: number | undefined): Sql {
 interface PageRow {
   readonly incarnation: string;
   readonly standby: boolean;
+  readonly key_version: string | null;
   readonly trimmed_to: string;
   readonly highest: string;
   readonly highest_mark: string | null;
@@ -106,6 +111,7 @@ export function readPage(rows: readonly unknown[]): LogPage {
   return {
     incarnation: row.incarnation,
     isStandby: row.standby,
+    keyVersion: Number(row.key_version ?? 0),
     trimmedTo: Number(row.trimmed_to),
     highest: Number(row.highest),
     highestMark: row.highest_mark ?? undefined,

@@ -22,6 +22,7 @@ function page(over: Partial<LogPage> = {}): LogPage {
     highestMark: "m5",
     positionMark: "m5",
     entries: [],
+    keyVersion: 1,
     ...over,
   };
 }
@@ -108,6 +109,7 @@ test("whatever the log does between two pages, no key above the position is miss
             highest: kept.at(-1) ?? trimmedTo,
             highestMark: mark(kept.at(-1)),
             positionMark: mark(before),
+            keyVersion: 1,
             entries: kept
               .filter((number) => number > before)
               .slice(0, limit)

@@ -262,6 +262,7 @@ function emptyRing(
   fresh: { kid: string; secret: Buffer },
 ) {
   return {
+    version: 1,
     alg: "HS256" as const,
     signatures: [],
     macs: [

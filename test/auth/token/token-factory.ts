@@ -62,6 +62,7 @@ export function makeKey(
 /** A ring that signs with the first key and still verifies with the others. */
 export function makeSnapshot(keys: readonly TestKey[]): KeyRingSnapshot {
   return {
+    version: 1,
     alg: keys[0]!.alg,
     shared: undefined,
     macs: [{ use: "mac", kid: "mac-1", state: "active", secret: randomBytes(32) }],
