@@ -94,10 +94,8 @@ export function createApp(ports: AppPorts): App {
   });
   const authenticate = createAuthenticate({
     ...ports,
-    loadSession: createLoadSession(database),
-    loadMachine: createLoadMachine(database),
+    ...readsOf(database),
     loadRoles: iam.loadRoles,
-    isTokenRevoked: createIsTokenRevoked(database),
     apiKeys: {
       loadKey: createLoadKey(database),
       guesses: createGuesses(createThrottle(database, metrics, { blockOf }), clock),
@@ -116,6 +114,8 @@ export function createApp(ports: AppPorts): App {
       sealer,
       queueMail: createQueueMail(sealer),
       provisionUser: iam.provisionUser,
+      loadRoles: iam.loadRoles,
+      documents,
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
     ...createMailboxRoutes({ database, sealer, config }),
@@ -150,6 +150,13 @@ export function createApp(ports: AppPorts): App {
     },
   };
 }
+
+/** What authentication asks the database of callers it does not know. */
+const readsOf = (database: Database) => ({
+  loadSession: createLoadSession(database),
+  loadMachine: createLoadMachine(database),
+  isTokenRevoked: createIsTokenRevoked(database),
+});
 
 function rateLimits({ config, shared, clock }: AppPorts) {
   if (!config.rateLimitEnabled) return {};

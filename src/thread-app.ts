@@ -69,7 +69,7 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
   });
   return {
     ...app,
-    close: () => activity.stop(),
+    close: async () => void (await Promise.all([app.close(), activity.stop()])),
     replaceKeys(keys) {
       const withdrawn = keyRing.replace(keys as KeyRingSnapshot);
       // Verdicts under these keys go. After the exchange, and by each thread: what another thread

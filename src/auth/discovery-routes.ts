@@ -49,11 +49,19 @@ export function createDiscoveryRoutes({ config, keyRing }: DiscoveryOptions): Ro
 
 /** Only what is there. We offer no authorization endpoint, so no response types. */
 function describe(publicUrl: string, alg: string): object {
+  const base = publicUrl.replace(/\/+$/, "");
+  const methods = ["client_secret_basic", "client_secret_post"];
   return {
     issuer: publicUrl,
-    jwks_uri: `${publicUrl.replace(/\/+$/, "")}${JWKS_PATH}`,
+    jwks_uri: `${base}${JWKS_PATH}`,
+    token_endpoint: `${base}/oauth/token`,
+    token_endpoint_auth_methods_supported: methods,
+    introspection_endpoint: `${base}/oauth/introspect`,
+    introspection_endpoint_auth_methods_supported: methods,
+    revocation_endpoint: `${base}/oauth/revoke`,
+    revocation_endpoint_auth_methods_supported: methods,
     response_types_supported: [],
-    grant_types_supported: [],
+    grant_types_supported: ["client_credentials"],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: [alg],
   };

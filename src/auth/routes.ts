@@ -10,7 +10,14 @@ import { createAccounts } from "./accounts/accounts.ts";
 import { createRegister } from "./accounts/register.ts";
 import { createOwnKeys } from "./api-keys/own-keys.ts";
 import { createDefence } from "./defence.ts";
-import type { Authenticate, Invalidate, ProvisionUser, WaitForCluster } from "./index.ts";
+import type {
+  Authenticate,
+  Invalidate,
+  ProvisionUser,
+  WaitForCluster,
+  DocumentCache,
+  LoadRoles,
+} from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { BlockOf } from "./network/blocks.ts";
 import type { CountryOf } from "./network/country.ts";
@@ -24,6 +31,8 @@ import { createKeyRoutes } from "./routes-keys.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
+import { createMachineRoutes } from "./oauth/index.ts";
+import { createAdminTokenRoutes } from "./routes-admin-tokens.ts";
 import { createAdminSessionRoutes } from "./routes-admin-sessions.ts";
 import { createSessionRoutes } from "./routes-sessions.ts";
 import { createTokenRoutes } from "./routes-tokens.ts";
@@ -51,6 +60,8 @@ export interface AuthRoutesOptions {
   readonly sealer: Sealer;
   readonly queueMail: QueueMail;
   readonly provisionUser: ProvisionUser;
+  readonly loadRoles: LoadRoles;
+  readonly documents: DocumentCache;
   readonly config: Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -81,6 +92,8 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     }),
     ...createSessionRoutes({ database, waitForCluster, endSessions }),
     ...createAdminSessionRoutes({ database, waitForCluster, endSessions, countryOf }),
+    ...createAdminTokenRoutes({ database, invalidate, ownIssuer, waitForCluster }),
+    ...createMachineRoutes({ ...deps, ownIssuer, endSessions }),
     ...createApiKeyRoutes({
       database,
       waitForCluster,

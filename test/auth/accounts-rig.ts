@@ -146,6 +146,8 @@ export async function startApp(options: AppOptions) {
     sealer,
     queueMail: createQueueMail(sealer),
     provisionUser: iam.provisionUser,
+    loadRoles: iam.loadRoles,
+    documents,
     config,
     clock,
     metrics,
@@ -199,6 +201,8 @@ export function tokenIn(mail: Mail | undefined): string {
 
 export interface CallOptions {
   readonly body?: unknown;
+  /** Sent as a form in place of a JSON body. */
+  readonly form?: Readonly<Record<string, string>> | string;
   readonly token?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly address?: string;
@@ -215,11 +219,14 @@ export interface Answer {
 export function createCall(pipeline: Pipeline) {
   return async (method: string, target: string, options: CallOptions = {}): Promise<Answer> => {
     const { token, address = "192.0.2.1" } = options;
-    const bytes =
-      options.body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(options.body));
+    const { form } = options;
+    const formText =
+      typeof form === "string" ? form : form && new URLSearchParams({ ...form }).toString();
+    const bytes = Buffer.from(formText ?? JSON.stringify(options.body) ?? "");
     const headers: Record<string, string> = {
       host: "localhost",
       ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+      ...(form === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...options.headers,
     };

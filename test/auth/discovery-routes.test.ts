@@ -96,8 +96,14 @@ test("the metadata name the issuer, the keys and the algorithm, and promise noth
   assert.deepEqual(bodyOf(reply), {
     issuer: OWN,
     jwks_uri: `${OWN}/.well-known/jwks.json`,
+    token_endpoint: `${OWN}/oauth/token`,
+    token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+    introspection_endpoint: `${OWN}/oauth/introspect`,
+    introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+    revocation_endpoint: `${OWN}/oauth/revoke`,
+    revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     response_types_supported: [],
-    grant_types_supported: [],
+    grant_types_supported: ["client_credentials"],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: ["RS256"],
   });

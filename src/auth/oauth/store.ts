@@ -184,6 +184,6 @@ export async function removeClient(tx: Transaction, id: string): Promise<void> {
 export async function countClients(asker: Asker, tenantId: string): Promise<number> {
   const { rows } = await asker.query<{ n: number }>(sql`
     SELECT count(*)::int AS n FROM (SELECT FROM auth.oauth_clients WHERE tenant_id = ${tenantId}
-      LIMIT ${clientLimits.perTenantMaxCount + 1}) AS some`);
+      LIMIT ${clientLimits.perTenantMaxCount + 1}) AS counted`);
   return rows[0]!.n;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
+import { randomOf } from "../../support/random.ts";
 import { testSeed, testSize } from "../../support/size.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 
@@ -79,14 +80,3 @@ test("whatever clients do at once, a session has one live refresh token at most"
     assert.equal(last.status, row["ended_at"] === null ? 200 : 401, `seed ${seed}`);
   }
 });
-
-/** mulberry32: numbers that a seed repeats. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

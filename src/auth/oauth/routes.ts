@@ -1,0 +1,123 @@
+import { json, type Reply } from "../../http/reply.ts";
+import { defineRoute, PUBLIC, type Route } from "../../http/route.ts";
+import type { AnyRequest } from "../../http/request.ts";
+import { Type } from "../../http/schema.ts";
+import type { FormBody } from "../../http/form.ts";
+import { clientLimits as limits } from "../../platform/limits.ts";
+import type { AuthenticateClient } from "./client-auth.ts";
+import { introspectToken, type IntrospectionOptions } from "./introspection.ts";
+import {
+  isOAuthError,
+  OAUTH_HEADERS,
+  oauthError,
+  toReply,
+  type OAuthError,
+} from "./oauth-error.ts";
+import { readParameters, type Parameters } from "./parameters.ts";
+import { revokeShownToken, type ShownTokenOptions } from "./revocation.ts";
+import type { Client } from "./store.ts";
+import { grantClientCredentials, type GrantOptions } from "./token.ts";
+
+export interface OAuthRouteDeps extends GrantOptions, IntrospectionOptions, ShownTokenOptions {
+  readonly authenticateClient: AuthenticateClient;
+  readonly config: GrantOptions["config"];
+  readonly database: IntrospectionOptions["database"] & ShownTokenOptions["database"];
+  readonly keyRing: GrantOptions["keyRing"] & IntrospectionOptions["keyRing"];
+}
+
+/** A client names itself by the header `Authorization: Basic` or in the form (RFC 6749 §2.3.1). */
+const CREDENTIALS = {
+  client_id: Type.Optional(Type.String()),
+  client_secret: Type.Optional(Type.String()),
+};
+const shownToken = Type.Object({
+  token: Type.String(),
+  token_type_hint: Type.Optional(Type.String()),
+  ...CREDENTIALS,
+});
+
+/** The token endpoint and its neighbours, for machine clients. Errors as RFC 6749 §5.2 has them. */
+export function createOAuthRoutes(deps: OAuthRouteDeps): Route[] {
+  const answer = (ask: Question) => (request: AnyRequest) => answerClient(deps, request, ask);
+  return [
+    defineRoute({
+      ...common("/oauth/token", "Issues an access token to a machine client (RFC 6749)"),
+      description: "`client_credentials`; the scope is a list of `context:permission`.",
+      body: Type.Object({
+        grant_type: Type.String(),
+        scope: Type.Optional(Type.String()),
+        resource: Type.Optional(Type.String({ description: "The audience; also `audience`." })),
+        ...CREDENTIALS,
+      }),
+      bodyExample: { grant_type: "client_credentials", scope: "iam:access_basic_features" },
+      handler: answer((client, parameters) => token(deps, client, parameters)),
+    }),
+    defineRoute({
+      ...common("/oauth/introspect", "Tells a machine client about a token (RFC 7662)"),
+      description: "A token that is not good, or of another tenant, is `active: false`.",
+      body: shownToken,
+      bodyExample: { token: "eyJ…" },
+      handler: answer(async (client, { token: text }) =>
+        text === undefined ? oauthError("invalid_request") : introspectToken(deps, client, text),
+      ),
+    }),
+    defineRoute({
+      ...common("/oauth/revoke", "Takes a token back (RFC 7009)"),
+      description: "200 also for a token that is none, or is over.",
+      body: shownToken,
+      bodyExample: { token: "eyJ…" },
+      handler: answer(async (client, { token: text }, request) =>
+        text === undefined
+          ? oauthError("invalid_request")
+          : revokeShownToken(deps, client, text, request),
+      ),
+    }),
+  ];
+}
+
+type Question = (
+  client: Client,
+  parameters: Parameters,
+  request: AnyRequest,
+) => Promise<object | OAuthError>;
+
+const common = (path: string, summary: string) =>
+  ({
+    method: "POST",
+    path,
+    summary,
+    tag: "oauth",
+    access: PUBLIC,
+    bodyForm: true,
+    bodyBytesMax: limits.formBytesMax,
+    responses: {
+      200: { description: "As the RFC has it" },
+      400: { description: "`error` says why" },
+      401: { description: "`invalid_client`" },
+      429: { description: "Too many wrong secrets" },
+    },
+  }) as const;
+
+async function answerClient(
+  { authenticateClient }: OAuthRouteDeps,
+  request: AnyRequest,
+  ask: Question,
+): Promise<Reply> {
+  const parameters = readParameters(request.body as FormBody);
+  if (isOAuthError(parameters)) return toReply(parameters);
+  const client = await authenticateClient(request, parameters);
+  if (isOAuthError(client)) return toReply(client);
+  const answer = await ask(client, parameters, request);
+  return isOAuthError(answer) ? toReply(answer) : json(200, answer, OAUTH_HEADERS);
+}
+
+async function token(
+  deps: OAuthRouteDeps,
+  client: Client,
+  parameters: Parameters,
+): Promise<object | OAuthError> {
+  const { grant_type: grantType } = parameters;
+  if (grantType === undefined) return oauthError("invalid_request");
+  if (grantType !== "client_credentials") return oauthError("unsupported_grant_type");
+  return grantClientCredentials(deps, client, parameters);
+}
