@@ -6,6 +6,7 @@ import { newId } from "../../src/platform/ids.ts";
 import { DEFAULT_TENANT, openCallers, PUBLIC_URL, type Caller } from "../support/callers.ts";
 import { withDatabase } from "../support/database.ts";
 import { startServer } from "../support/server.ts";
+import { createFactorRequests } from "./factor-requests.ts";
 
 export interface JsonSchema {
   readonly type?: string | readonly string[];
@@ -130,10 +131,14 @@ export async function openRouteTable() {
     assert.equal(answer.status, 201, `${path}: ${answer.text}`);
     return answer.body.data.id as string;
   };
+  const factors = createFactorRequests({ database: database.database, callers, ask });
   const makers: Record<string, (operation: Operation, caller: TestCaller) => Promise<string>> = {
     product_id: () => made("/v1/products", newProduct()),
     id: ({ path }) => made(path.replace("/{id}", ""), { name: newId() }),
     user_id: async () => (await callers.makeCaller()).id,
+    account_id: async () => (await callers.makeCaller()).id,
+    passkey_id: (_, caller) => factors.passkeyId(caller),
+    device_id: (_, caller) => factors.trustedDeviceId(caller),
     session_id: async (_, caller) => (await callers.openTokens(caller)).sessionId,
     api_key_id: async (_, caller) => {
       const body = { name: "a key", scopes: ["read"] };
@@ -163,6 +168,8 @@ export async function openRouteTable() {
   }
 
   async function goodBody(operation: Operation, caller: TestCaller): Promise<any> {
+    const factorBody = await factors.body(operation.label, caller);
+    if (factorBody !== undefined) return factorBody;
     if (operation.body === undefined) return undefined;
     const { version: _version, ...example } = operation.body.example;
     const id = newId();

@@ -89,15 +89,12 @@ export function createFactors(options: FactorsOptions): Factors {
     },
     async confirmTotp(holder, code) {
       const account = await accountOf(options, holder);
-      await throttle.take("otpAccount", account.id);
       const confirmed = await options.enrolTotp.check(account, ownerOf(holder), code);
       if (confirmed === undefined) throw authErrors.failure("mfa_code_invalid");
-      const codes = await change(holder, "mfa.totp_added", async (tx) => {
+      return change(holder, "mfa.totp_added", async (tx) => {
         if (!(await confirmed.use(tx))) throw authErrors.failure("mfa_code_invalid");
         return firstCodes(tx, account);
       });
-      await throttle.refill("otpAccount", account.id);
-      return codes;
     },
     removeTotp: (holder) =>
       change(holder, "mfa.totp_removed", async (tx) => {

@@ -168,6 +168,15 @@ const passkeyLoginRoute = ({ passkeyLogin }: ChallengeRouteDeps) =>
     tag: "auth",
     access: PUBLIC,
     body: passkeyLoginBody,
+    bodyExample: {
+      assertion: {
+        id: "qrs",
+        rawId: "qrs",
+        type: "public-key",
+        response: { clientDataJSON: "e30", authenticatorData: "AA", signature: "AA" },
+        clientExtensionResults: {},
+      },
+    },
     responses: {
       200: { description: "A new session's tokens", schema: grantAnswer },
       401: { description: "`credentials_invalid`, whatever is wrong with the answer" },

@@ -67,6 +67,16 @@ const addRoute = ({ factors }: FactorRouteDeps) =>
     tag: "auth",
     access: FRESH_USERS,
     body: passkeyBody,
+    bodyExample: {
+      name: "Phone",
+      attestation: {
+        id: "qrs",
+        rawId: "qrs",
+        type: "public-key",
+        response: { clientDataJSON: "e30", attestationObject: "AA" },
+        clientExtensionResults: {},
+      },
+    },
     responses: {
       201: {
         description: "The passkey; with the account's first factor also recovery codes",
