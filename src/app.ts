@@ -3,6 +3,7 @@ import { createChargeKey } from "./auth/api-keys/charges.ts";
 import { createGuesses } from "./auth/api-keys/guesses.ts";
 import { createLoadKey } from "./auth/api-keys/store-live.ts";
 import { createKeyUsage } from "./auth/api-keys/usage.ts";
+import { createDecisions } from "./auth/audit/decisions.ts";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
 import { createDocumentCache } from "./auth/cache/document-cache.ts";
@@ -126,6 +127,7 @@ export function createApp(ports: AppPorts): App {
   const routes = config.docs
     ? [...services, ...createDocsRoutes({ routes: services, config })]
     : services;
+  const decisions = createDecisions({ database, clock, metrics, log });
   const pipeline = createPipeline({
     routes,
     config,
@@ -135,19 +137,17 @@ export function createApp(ports: AppPorts): App {
     authenticate,
     cached: authenticate.known,
     chargeKey: createChargeKey({ ...ports, usage: keyUsage }),
+    onRefused: decisions.refused,
     ...rateLimits(ports),
   });
   return {
     pipeline,
     routes,
     authenticate,
-    close: () => keyUsage.close(),
-    async describeToken(body) {
-      if (!Check(verifyBody, body))
-        return { status: 422, body: { error_code: "validation_failed" } };
-      const { token, required_permissions: required = [] } = body;
-      return { status: 200, body: await introspect(authenticate, token, required) };
+    async close() {
+      await Promise.all([keyUsage.close(), decisions.flush()]);
     },
+    describeToken: (body) => describeToken(authenticate, body),
   };
 }
 
@@ -157,6 +157,11 @@ const readsOf = (database: Database) => ({
   loadMachine: createLoadMachine(database),
   isTokenRevoked: createIsTokenRevoked(database),
 });
+async function describeToken(authenticate: Authenticate, body: unknown) {
+  if (!Check(verifyBody, body)) return { status: 422, body: { error_code: "validation_failed" } };
+  const { token, required_permissions: required = [] } = body;
+  return { status: 200, body: await introspect(authenticate, token, required) };
+}
 
 function rateLimits({ config, shared, clock }: AppPorts) {
   if (!config.rateLimitEnabled) return {};

@@ -28,6 +28,7 @@ import { createMfaRoutes } from "./mfa/routes.ts";
 import type { Passwords } from "./password/password-port.ts";
 import { createApiKeyRoutes } from "./routes-api-keys.ts";
 import { createKeyRoutes } from "./routes-keys.ts";
+import { createAuditRoutes } from "./routes-audit.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
@@ -103,6 +104,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createPasswordPolicyRoutes(deps),
     ...createMfaRoutes({ ...deps, enter, passGates }),
     ...createKeyRoutes(deps),
+    ...createAuditRoutes({ database }),
     ...createProfileRoutes({ database, invalidate, config }),
   ];
 }

@@ -1,3 +1,4 @@
+import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
 import type { Database } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
@@ -6,8 +7,16 @@ import { sql } from "../platform/sql.ts";
 export interface Job {
   readonly name: string;
   readonly everyMs: number;
+  /** So often that what it did is no news. */
+  readonly quiet?: boolean;
   /** One batch; returns how many rows it dealt with. Called again at once until that is none. */
-  run(database: Database): Promise<number>;
+  run(database: Database, config: Config): Promise<number>;
+}
+
+export interface JobParts {
+  readonly config: Config;
+  readonly database: Database;
+  readonly log: Logger;
 }
 
 export interface Jobs {
@@ -18,13 +27,13 @@ export interface Jobs {
  * Runs each job on its own timer. A row with the time of the last turn lets one process of the
  * cluster take each turn; the others skip it. A failed run is logged and tried again at the next turn.
  */
-export function startJobs(jobs: readonly Job[], database: Database, log: Logger): Jobs {
+export function startJobs(jobs: readonly Job[], { config, database, log }: JobParts): Jobs {
   let stopping = false;
   const running = new Set<Promise<void>>();
   const timers = jobs.map((job) => {
     const turn = () => {
       if (stopping) return;
-      const work = runOnce(job, database, log).finally(() => running.delete(work));
+      const work = runOnce(job, { config, database, log }).finally(() => running.delete(work));
       running.add(work);
     };
     // Spread over the period, so that the processes of a cluster do not all come at once.
@@ -41,16 +50,16 @@ export function startJobs(jobs: readonly Job[], database: Database, log: Logger)
   };
 }
 
-async function runOnce(job: Job, database: Database, log: Logger): Promise<void> {
+async function runOnce(job: Job, { config, database, log }: JobParts): Promise<void> {
   try {
     if (!(await takeTurn(job, database))) return;
     let rows = 0;
     for (let batch = 0; batch < BATCHES_MAX; batch++) {
-      const done = await job.run(database);
+      const done = await job.run(database, config);
       rows += done;
       if (done === 0) break;
     }
-    if (rows > 0) log.info({ job: job.name, rows }, "job done");
+    if (rows > 0) log[job.quiet === true ? "debug" : "info"]({ job: job.name, rows }, "job done");
   } catch (error) {
     log.warn({ job: job.name, err: error }, "job failed; it is tried again at the next turn");
   }

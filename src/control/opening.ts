@@ -93,7 +93,7 @@ export async function openAll(parts: OpeningParts): Promise<void> {
   const admin = await openAdmin({ config, supervisor, board, database, bus, lease, shared, log });
   if (admin !== undefined) lifecycle.own("admin port", () => closeServer(admin));
   openOutbox(parts, database);
-  const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log)], database, log);
+  const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log)], { config, database, log });
   lifecycle.own("jobs", () => jobs.stop());
   goOn();
   announce(config, port, log);

@@ -3,12 +3,15 @@ import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredSessions } from "../auth/session/store-end.ts";
 import { ATTACK_JOBS } from "./schedule-attacks.ts";
-import { jobLimits } from "../platform/limits.ts";
 import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";
+import { removeOldDecisions } from "../auth/audit/store-decisions.ts";
+import { keepMonths } from "../auth/audit/months.ts";
+import { sealEvents } from "../auth/audit/seal.ts";
+import { auditLimits, decisionLimits, jobLimits } from "../platform/limits.ts";
 import type { Job } from "./jobs.ts";
 
 /** What has to be done now and then, by whichever process takes the turn. */
-export const SCHEDULED_JOBS: readonly Job[] = Object.freeze([
+export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
   { name: "trim the invalidation log", everyMs: jobLimits.trimLogMs, run: trimInvalidations },
   { name: "remove expired sessions", everyMs: jobLimits.expiredMs, run: removeExpiredSessions },
   { name: "remove ended API keys", everyMs: jobLimits.expiredMs, run: removeEndedKeys },
@@ -20,4 +23,24 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze([
   },
   { name: "give up effects that waited too long", everyMs: jobLimits.expiredMs, run: giveUpStale },
   { name: "remove finished effects", everyMs: jobLimits.expiredMs, run: removeFinished },
+  {
+    name: "seal the audit log",
+    everyMs: auditLimits.sealEveryMs,
+    quiet: true,
+    run: sealEvents,
+  },
+  {
+    name: "remove old decisions",
+    everyMs: decisionLimits.cleanEveryMs,
+    run: removeOldDecisions,
+  },
+  {
+    name: "keep the months of the audit log",
+    everyMs: auditLimits.monthsEveryMs,
+    run: async (database, config) => {
+      await keepMonths(database, config.auditRetentionMonths);
+      // Everything was done in one turn: it is not asked again.
+      return 0;
+    },
+  },
 ]);

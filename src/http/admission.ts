@@ -128,10 +128,14 @@ function charge(exchange: Exchange, limit: RateLimit | undefined, key: string): 
   if (limit === undefined) return undefined;
   const standing = limit.take(key);
   exchange.rate = standing;
-  return standing.allowed ? undefined : rateLimited(standing.retryAfterSeconds);
+  return standing.allowed ? undefined : rateLimited(standing.retryAfterSeconds, key);
 }
 
-function rateLimited(retryAfterSeconds: number): Rejection {
+/** The note says whose budget was empty: `caller`, `newcomer` or `address`. */
+function rateLimited(retryAfterSeconds: number, key: string): Rejection {
   const seconds = Math.max(httpLimits.retryAfterSeconds, Math.ceil(retryAfterSeconds));
-  return httpErrors.rejection("rate_limited", { headers: { "retry-after": String(seconds) } });
+  return httpErrors.rejection("rate_limited", {
+    note: `rate limit per ${key.slice(0, key.indexOf(":"))}`,
+    headers: { "retry-after": String(seconds) },
+  });
 }

@@ -18,7 +18,7 @@ import { Exchange } from "./exchange.ts";
 import { createHostRule } from "./host.ts";
 import { toFailure } from "./problem.ts";
 import type { RawRequest } from "./raw-request.ts";
-import { createRecorder, type Recorder } from "./recorder.ts";
+import { createRecorder, type OnRefused, type Recorder } from "./recorder.ts";
 import type { Reply } from "./reply.ts";
 import type { Place, Router } from "./router.ts";
 import type { Method, Route } from "./route.ts";
@@ -42,6 +42,8 @@ export interface PipelineOptions extends AdmissionOptions {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly clock?: Clock;
+  /** Told of every 401, 403 and 429. Must not throw, wait or write. */
+  readonly onRefused?: OnRefused | undefined;
 }
 
 export interface Pipeline {
@@ -93,7 +95,7 @@ class RequestPipeline implements Pipeline {
     this.#router = compileRoutes(options.routes, { bodyBytesMax, metrics, clock });
     this.#cors = createCors(config.corsOrigins);
     this.#answers = createAnswers({ config, cors: this.#cors, clock });
-    this.#recorder = createRecorder({ config, clock, log, metrics });
+    this.#recorder = createRecorder({ ...options, clock });
     this.#isServedHost = createHostRule(config.allowedHosts);
     this.#rateLimit = options.rateLimit;
     this.#admit = createAdmission(options);

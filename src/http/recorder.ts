@@ -14,6 +14,10 @@ export interface Recorder {
   aborted(exchange: Exchange): void;
 }
 
+/** Told of every 401, 403 and 429, by whose reference an operator may ask why. */
+export type OnRefused = (exchange: Exchange, refusal: AppError | Rejection) => void;
+
+const REFUSALS: ReadonlySet<number> = new Set([401, 403, 429]);
 const SECOND_MS = 1_000;
 
 /**
@@ -26,8 +30,9 @@ export function createRecorder(options: {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly onRefused?: OnRefused | undefined;
 }): Recorder {
-  const { config, clock, log } = options;
+  const { config, clock, log, onRefused } = options;
   const classes = [1, 2, 3, 4, 5].map((digit) =>
     options.metrics.counter("brigade_http_responses_total", "Answers by status class", {
       class: `${digit}xx`,
@@ -70,7 +75,10 @@ export function createRecorder(options: {
       classes[Math.trunc(status / 100) - 1]?.add();
       if (exchange.target === undefined) unrouted.add();
       else exchange.target.seconds.observe((nowMs - exchange.startedMs) / SECOND_MS);
-      if (failure !== undefined) writeFailure(log, exchange, failure);
+      if (failure !== undefined) {
+        writeFailure(log, exchange, failure);
+        if (REFUSALS.has(status)) onRefused?.(exchange, failure);
+      }
       writeLine(exchange, status, failure?.code, nowMs);
     },
     aborted(exchange: Exchange) {

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Config, KeyEncryptionKey } from "./config.ts";
 import type { Environment, EnvironmentReader } from "./environment.ts";
-import { databaseLimits } from "./limits.ts";
+import { auditLimits, databaseLimits } from "./limits.ts";
 
 export const ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA", "HS256"] as const;
 const LOG_LEVELS = ["info", "trace", "debug", "warn", "error", "fatal", "silent"] as const;
@@ -132,6 +132,10 @@ export function readSessions(reader: EnvironmentReader) {
     rememberMeSeconds: reader.integer("REMEMBER_ME_SECONDS", years),
     sessionAbsoluteSeconds: reader.integer("SESSION_ABSOLUTE_SECONDS", years),
     sessionsPerAccount: reader.integer("SESSIONS_PER_ACCOUNT", { min: 1, max: 1000 }),
+    auditRetentionMonths: reader.integer("AUDIT_RETENTION_MONTHS", {
+      min: 0,
+      max: auditLimits.retentionMonthsMax,
+    }),
     sessionLimit: reader.choice("SESSION_LIMIT", ["evict", "refuse"] as const),
     leaseMs: reader.integer("LEASE_MS", { min: 500, max: 60_000 }),
     staleSeconds: reader.decimal("STALE_SECONDS", { min: 0.5, max: DAY_SECONDS }),

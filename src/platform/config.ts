@@ -63,6 +63,8 @@ export interface Config {
   readonly passwordProfile: "standard" | "strict" | "nist";
   readonly breachCheck: "offline" | "hibp";
   readonly hibpUrl: string;
+  /** Months of the audit log that are kept besides the present one; 0 = all. */
+  readonly auditRetentionMonths: number;
   readonly rateLimitEnabled: boolean;
   readonly rateLimit: { readonly count: number; readonly seconds: number };
   readonly corsOrigins: readonly string[];

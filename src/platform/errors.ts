@@ -21,7 +21,17 @@ export interface Rejection {
   readonly title: string;
   /** For the log only: why. Never sent. */
   readonly note?: string;
+  /** For operators only: whom a refused token proves to be of. Never sent. */
+  readonly who?: ProvenCaller;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Who holds a token whose signature is good, whatever else is wrong with it. */
+export interface ProvenCaller {
+  readonly tenantId: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly sessionId: string | undefined;
 }
 
 export interface FailureOptions {

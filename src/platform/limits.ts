@@ -3,6 +3,7 @@
  * word of the name.
  */
 export * from "./limits-api-keys.ts";
+export * from "./limits-audit.ts";
 export * from "./limits-auth.ts";
 export * from "./limits-throttle.ts";
 export * from "./limits-passwords.ts";

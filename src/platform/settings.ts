@@ -95,6 +95,11 @@ const ROWS: readonly Row[] = [
     "`offline`: the list of common passwords; `hibp`: Have I Been Pwned as well",
   ],
   ["HIBP_URL", "https://api.pwnedpasswords.com", "Where its range protocol is spoken"],
+  [
+    "AUDIT_RETENTION_MONTHS",
+    "0",
+    "Months of the audit log that are kept besides the present one; 0 keeps all",
+  ],
   ["RATE_LIMIT_ENABLED", "true", "Whether requests are counted per caller"],
   ["RATE_LIMIT_DEFAULT", "600/minute", "`N/second`, `N/minute` or `N/hour`"],
   [

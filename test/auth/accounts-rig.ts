@@ -2,6 +2,7 @@ import { createChargeKey } from "../../src/auth/api-keys/charges.ts";
 import { createGuesses } from "../../src/auth/api-keys/guesses.ts";
 import { createLoadKey } from "../../src/auth/api-keys/store-live.ts";
 import { createKeyUsage } from "../../src/auth/api-keys/usage.ts";
+import { createDecisions } from "../../src/auth/audit/decisions.ts";
 import { createAuthenticate } from "../../src/auth/authenticate.ts";
 import { createAuthCache } from "../../src/auth/cache/auth-cache.ts";
 import { createDocumentCache } from "../../src/auth/cache/document-cache.ts";
@@ -29,6 +30,7 @@ import { createThrottle, type ThrottleSizes } from "../../src/auth/throttle/thro
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline } from "../../src/auth/verify-pool.ts";
 import { createIam } from "../../src/contexts/iam/index.ts";
+import type { RateLimit } from "../../src/http/admission.ts";
 import { createPipeline, type Pipeline } from "../../src/http/pipeline.ts";
 import { headersOf } from "../../src/http/wire.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
@@ -57,6 +59,8 @@ export interface AppOptions {
   readonly keyRing?: KeyRing;
   readonly clock?: Clock;
   readonly log?: Logger;
+  /** Of requests; without it nobody is limited. */
+  readonly rateLimit?: RateLimit;
 }
 
 /** Budgets that no test runs into by accident. */
@@ -156,6 +160,14 @@ export async function startApp(options: AppOptions) {
     loginLimits: { ...WIDE_LOGIN, ...options.loginLimits },
   });
   const keyUsage = createKeyUsage({ database, clock, log, metrics });
+  const decisions = createDecisions({
+    database,
+    clock,
+    metrics,
+    log,
+    // Statements are counted by tests: none comes unasked.
+    flushEveryMs: Infinity,
+  });
   const pipeline = createPipeline({
     routes: [...routes, ...iam.routes],
     config,
@@ -165,6 +177,8 @@ export async function startApp(options: AppOptions) {
     authenticate,
     cached: authenticate.known,
     chargeKey: createChargeKey({ usage: keyUsage, shared, clock, metrics }),
+    onRefused: decisions.refused,
+    rateLimit: options.rateLimit,
   });
   const call = createCall(pipeline);
   return {
@@ -173,6 +187,7 @@ export async function startApp(options: AppOptions) {
     database,
     iam,
     metrics,
+    decisions,
     pipeline,
     authenticate,
     cache,

@@ -56,12 +56,16 @@ const REFUSED: readonly [string, (rig: Rig) => string][] = [
   ],
 ];
 
+const AFTER_SIGNATURE = new Set(
+  "session_ended session_of_another tenant account_disabled token_revoked".split(" "),
+);
+
 for (const [reason, make] of REFUSED) {
   test(`refused with one constant answer: ${reason}`, async () => {
     const rig = createRig();
     const outcome = await rig.authenticate(make(rig));
     assert.ok("rejected" in outcome);
-    const { note, ...shown } = outcome;
+    const { note, who, ...shown } = outcome;
     assert.deepEqual(shown, {
       rejected: true,
       code: "token_invalid",
@@ -69,6 +73,8 @@ for (const [reason, make] of REFUSED) {
       title: "The access token is not valid",
     });
     assert.equal(note, reason);
+    // Only a token that its signature proves is said to be somebody's.
+    assert.equal(who !== undefined, AFTER_SIGNATURE.has(reason), JSON.stringify(who));
     assert.ok(Object.isFrozen(outcome));
     const line = rig.lines.find((one) => one["event"] === "token_refused");
     assert.equal(line?.["reason"], reason, "the reason is in the log");

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startJobs, type Job } from "../../src/control/jobs.ts";
+import { readConfig } from "../../src/platform/config.ts";
+import type { Logger } from "../../src/platform/log.ts";
 import { withDatabase, type TestDatabase } from "../support/database.ts";
 import { capturedLog, silentLog } from "../support/log.ts";
 
@@ -10,6 +12,9 @@ before(async () => {
 });
 after(() => database.drop());
 
+const config = readConfig({ NODE_ENV: "test" });
+const start = (job: Job, log: Logger) =>
+  startJobs([job], { config, database: database.database, log });
 const pause = (milliseconds: number) =>
   new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 
@@ -22,7 +27,7 @@ test("a period has one turn, however many processes there are", async () => {
   let runs = 0;
   const job: Job = { name: "one a period", everyMs, run: () => Promise.resolve(++runs && 0) };
   const begunMs = performance.now();
-  const processes = Array.from({ length: 5 }, () => startJobs([job], database.database, silentLog));
+  const processes = Array.from({ length: 5 }, () => start(job, silentLog));
   await until(() => runs >= 4);
   await Promise.all(processes.map((jobs) => jobs.stop()));
   // Five timers would have come five times as often. A slow machine only makes the bound wider.
@@ -43,7 +48,7 @@ test("a batch is followed by the next one while there is something to do", async
     },
   };
   const { log, lines } = capturedLog("info");
-  const jobs = startJobs([job], database.database, log);
+  const jobs = start(job, log);
   await until(() => lines.some((line) => line["message"] === "job done"));
   await jobs.stop();
   assert.equal(done, 12);
@@ -59,7 +64,7 @@ test("a job that fails is tried again, and does not end the process", async () =
     run: () => (++runs === 1 ? Promise.reject(new Error("by order")) : Promise.resolve(0)),
   };
   const { log, lines } = capturedLog("info");
-  const jobs = startJobs([job], database.database, log);
+  const jobs = start(job, log);
   await until(() => runs >= 2);
   await jobs.stop();
   assert.ok(lines.some((line) => String(line["message"]).startsWith("job failed")));
@@ -78,7 +83,7 @@ test("stopping waits for what is being done, and nothing begins after it", async
       return 0;
     },
   };
-  const jobs = startJobs([job], database.database, silentLog);
+  const jobs = start(job, silentLog);
   await until(() => runs > 0);
   await jobs.stop();
   assert.ok(isDone);

@@ -146,6 +146,14 @@ export async function openRouteTable() {
       const answer = await ask({ method: "POST", path: "/auth/api-keys", token, body });
       return answer.body.api_key.id as string;
     },
+    request_id: async () => {
+      const { body } = await ask({ method: "GET", path: "/users/me" });
+      const path = `/v1/audit/decisions/${body.request_id}`;
+      const { token } = administrator;
+      // Written behind: not at once.
+      while ((await ask({ method: "GET", path, token })).status === 404);
+      return body.request_id as string;
+    },
     context: async () => "recipes_catalog",
     name: async ({ method }) => {
       if (method !== "PATCH") return "user";

@@ -120,6 +120,7 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
     "ACCESS_LOG",
     "ACCESS_LOG_PER_SECOND",
     "LOG_LEVEL",
+    "AUDIT_RETENTION_MONTHS",
   ];
   const free = [
     ...["HOST", "DATA_DIR", "JWT_AUDIENCE", "ALLOWED_HOSTS"],

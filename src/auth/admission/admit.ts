@@ -188,7 +188,10 @@ export class Admission {
     if (isRejection(outcome)) {
       // Without an answer of the database the verified claims are still worth keeping.
       if (found !== undefined) cache.drop(token);
-      return { outcome: this.#refuse(outcome, token, address, claims), isCurrent };
+      const { issuer, subject, sessionId } = claims;
+      const who = { tenantId, issuer, subject, sessionId };
+      const refused = Object.freeze({ ...outcome, who: Object.freeze(who) });
+      return { outcome: this.#refuse(refused, token, address, claims), isCurrent };
     }
     const expiresAt = claims.expiresAt;
     cache.fill(token, { claims, principal: outcome, expiresAt, indexes, captured, ...again });

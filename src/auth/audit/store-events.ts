@@ -1,0 +1,126 @@
+import { auditLimits } from "../../platform/limits.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
+import { DEFAULT_TENANT_ID } from "../accounts/identifiers.ts";
+import type { AuditAction } from "./store.ts";
+
+/** One event as the log holds it. */
+export interface StoredEvent {
+  readonly number: number;
+  readonly at: Date;
+  readonly action: string;
+  readonly actor: string | null;
+  readonly subject: string | null;
+  readonly tenant_id: string | null;
+  readonly session_id: string | null;
+  readonly reason: string | null;
+  readonly request_id: string | null;
+  readonly network: string | null;
+  readonly country: string | null;
+  readonly device: string | null;
+}
+
+/** Which events; what is undefined does not matter. */
+export interface EventFilter {
+  readonly actor?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly action?: string | undefined;
+  readonly sessionId?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly network?: string | undefined;
+  /** Inclusive. */
+  readonly from?: Date | undefined;
+  /** Exclusive. */
+  readonly to?: Date | undefined;
+}
+
+const COLUMNS: Sql = sql`number, at, action, actor, subject, tenant_id, session_id, reason,
+  request_id, network, country, device`;
+
+/**
+ * Events, newest first, older than the event `before`. With a tenant only its own; the default
+ * tenant's auditors also see the events of nobody's tenant.
+ */
+export async function listEvents(
+  database: Pick<Database, "read">,
+  filter: EventFilter,
+  page: { tenantId: string | undefined; before?: number | undefined; limit: number },
+): Promise<StoredEvent[]> {
+  const conditions = [...ofTenant(page.tenantId), ...conditionsOf(filter)];
+  if (page.before !== undefined) conditions.push(sql`number < ${page.before}`);
+  return database.read<StoredEvent>(sql`
+    SELECT ${COLUMNS} FROM auth.audit_log
+    ${where(conditions)} ORDER BY number DESC LIMIT ${page.limit}`);
+}
+
+/** What to look for among the events of the last moments, of all tenants. */
+export interface RecentQuery extends Pick<
+  EventFilter,
+  "actor" | "subject" | "sessionId" | "requestId" | "network"
+> {
+  /** Any of these; undefined: whatever it was. */
+  readonly actions?: readonly AuditAction[] | undefined;
+  /** How far back. */
+  readonly seconds: number;
+  readonly limit?: number | undefined;
+}
+
+/**
+ * The feed for whoever correlates: events of the last `seconds`, newest first, by account, network,
+ * session or request. Each of those has an index; in a transaction it also sees the transaction's
+ * own events.
+ */
+export async function recentEvents(
+  asker: Pick<Transaction, "query">,
+  { actions, seconds, limit = auditLimits.recentMax, ...filter }: RecentQuery,
+): Promise<StoredEvent[]> {
+  const { rows } = await asker.query<StoredEvent>(sql`
+    SELECT ${COLUMNS} FROM auth.audit_log
+    ${where([since(seconds), ...ofActions(actions), ...conditionsOf(filter)])}
+    ORDER BY number DESC LIMIT ${limit}`);
+  return rows;
+}
+
+/** How many such events there were, and how many different subjects they name. */
+export async function countRecentEvents(
+  asker: Pick<Transaction, "query">,
+  { actions, seconds, limit = auditLimits.recentMax, ...filter }: RecentQuery,
+): Promise<{ events: number; subjects: number }> {
+  const { rows } = await asker.query<{ events: number; subjects: number }>(sql`
+    SELECT count(*) AS events, count(DISTINCT subject) AS subjects FROM (
+      SELECT subject FROM auth.audit_log
+      ${where([since(seconds), ...ofActions(actions), ...conditionsOf(filter)])}
+      ORDER BY number DESC LIMIT ${limit}) AS recent`);
+  return rows[0]!;
+}
+
+// The month's partition is all that is looked at, but for the first moments of a month.
+const since = (seconds: number): Sql =>
+  sql`at > clock_timestamp() - make_interval(secs => ${seconds})`;
+const ofActions = (actions: readonly AuditAction[] | undefined): Sql[] =>
+  actions === undefined ? [] : [sql`action = ANY(${actions}::text[])`];
+
+function ofTenant(tenantId: string | undefined): Sql[] {
+  if (tenantId === undefined) return [];
+  return tenantId === DEFAULT_TENANT_ID
+    ? [sql`(tenant_id = ${tenantId} OR tenant_id IS NULL)`]
+    : [sql`tenant_id = ${tenantId}`];
+}
+
+function conditionsOf(filter: EventFilter): Sql[] {
+  const { actor, subject, action, sessionId, requestId, network, from, to } = filter;
+  return [
+    ...(actor === undefined ? [] : [sql`actor = ${actor}`]),
+    ...(subject === undefined ? [] : [sql`subject = ${subject}`]),
+    ...(action === undefined ? [] : [sql`action = ${action}`]),
+    ...(sessionId === undefined ? [] : [sql`session_id = ${sessionId}`]),
+    ...(requestId === undefined ? [] : [sql`request_id = ${requestId}`]),
+    ...(network === undefined ? [] : [sql`network = ${network}`]),
+    ...(from === undefined ? [] : [sql`at >= ${from}`]),
+    ...(to === undefined ? [] : [sql`at < ${to}`]),
+  ];
+}
+
+function where(conditions: readonly Sql[]): Sql {
+  return conditions.length === 0 ? sql.empty : sql`WHERE ${sql.join(conditions, sql` AND `)}`;
+}
