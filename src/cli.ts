@@ -44,6 +44,10 @@ const FAMILIES: Readonly<Record<string, Family>> = Object.freeze({
     summary: "List, rotate, back up and restore the signing keys",
     load: async () => (await import("./cli/keys.ts")).keyCommands,
   },
+  audit: {
+    summary: "Verify and list the audit log",
+    load: async () => (await import("./cli/audit.ts")).auditCommands,
+  },
   import: {
     summary: "Import products",
     load: async () => (await import("./cli/products.ts")).importCommands,

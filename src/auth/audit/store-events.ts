@@ -2,6 +2,7 @@ import { auditLimits } from "../../platform/limits.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { DEFAULT_TENANT_ID } from "../accounts/identifiers.ts";
+import { NO_TENANT_CHAIN } from "./chain.ts";
 import type { AuditAction } from "./store.ts";
 
 /** One event as the log holds it. */
@@ -44,9 +45,15 @@ const COLUMNS: Sql = sql`number, at, action, actor, subject, tenant_id, session_
 export async function listEvents(
   database: Pick<Database, "read">,
   filter: EventFilter,
-  page: { tenantId: string | undefined; before?: number | undefined; limit: number },
+  page: {
+    readonly tenantId: string | undefined;
+    /** The tenant's own alone; the zero id stands for no tenant. */
+    readonly exactly?: boolean;
+    readonly before?: number | undefined;
+    readonly limit: number;
+  },
 ): Promise<StoredEvent[]> {
-  const conditions = [...ofTenant(page.tenantId), ...conditionsOf(filter)];
+  const conditions = [...ofTenant(page.tenantId, page.exactly), ...conditionsOf(filter)];
   if (page.before !== undefined) conditions.push(sql`number < ${page.before}`);
   return database.read<StoredEvent>(sql`
     SELECT ${COLUMNS} FROM auth.audit_log
@@ -100,9 +107,10 @@ const since = (seconds: number): Sql =>
 const ofActions = (actions: readonly AuditAction[] | undefined): Sql[] =>
   actions === undefined ? [] : [sql`action = ANY(${actions}::text[])`];
 
-function ofTenant(tenantId: string | undefined): Sql[] {
+function ofTenant(tenantId: string | undefined, exactly = false): Sql[] {
   if (tenantId === undefined) return [];
-  return tenantId === DEFAULT_TENANT_ID
+  if (tenantId === NO_TENANT_CHAIN) return [sql`tenant_id IS NULL`];
+  return tenantId === DEFAULT_TENANT_ID && !exactly
     ? [sql`(tenant_id = ${tenantId} OR tenant_id IS NULL)`]
     : [sql`tenant_id = ${tenantId}`];
 }
