@@ -40,6 +40,10 @@ const FAMILIES: Readonly<Record<string, Family>> = Object.freeze({
     summary: "Print an access token of a user (not in production)",
     load: async () => (await import("./cli/token.ts")).tokenCommands,
   },
+  clients: {
+    summary: "Register, list, rotate, disable and remove machine clients",
+    load: async () => (await import("./cli/clients.ts")).clientCommands,
+  },
   keys: {
     summary: "List, rotate, back up and restore the signing keys",
     load: async () => (await import("./cli/keys.ts")).keyCommands,

@@ -20,6 +20,7 @@ import type { SharedMemory } from "../platform/shared-memory.ts";
 import { sql } from "../platform/sql.ts";
 import { openAdmin } from "./admin.ts";
 import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
+import { startGauges } from "./gauges.ts";
 import { startJobs } from "./jobs.ts";
 import { openMailDelivery } from "./mail-delivery.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
@@ -93,6 +94,8 @@ export async function openAll(parts: OpeningParts): Promise<void> {
   const admin = await openAdmin({ config, supervisor, board, database, bus, lease, shared, log });
   if (admin !== undefined) lifecycle.own("admin port", () => closeServer(admin));
   openOutbox(parts, database);
+  const gauges = startGauges({ database, metrics: board.main, log });
+  lifecycle.own("gauges", () => gauges.stop());
   const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log)], { config, database, log });
   lifecycle.own("jobs", () => jobs.stop());
   goOn();

@@ -49,3 +49,8 @@ export const pagingLimits = Object.freeze({
   pageMaxCount: 100,
   skipMaxCount: 1_000_000,
 });
+
+export const gaugeLimits = Object.freeze({
+  /** How often main counts what only the database knows. */
+  sampleMs: 30_000,
+});

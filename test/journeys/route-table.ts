@@ -146,6 +146,18 @@ export async function openRouteTable() {
       const answer = await ask({ method: "POST", path: "/auth/api-keys", token, body });
       return answer.body.api_key.id as string;
     },
+    client_id: async () => {
+      const body = { name: "a client", scopes: [] };
+      const { token } = administrator;
+      const answer = await ask({ method: "POST", path: "/v1/admin/clients", token, body });
+      return answer.body.data.client_id as string;
+    },
+    jti: async () => {
+      const body = { jti: newId(), reason: "a test" };
+      const { token } = administrator;
+      await ask({ method: "POST", path: "/v1/admin/tokens/revoke", token, body });
+      return body.jti;
+    },
     request_id: async () => {
       const { body } = await ask({ method: "GET", path: "/users/me" });
       const path = `/v1/audit/decisions/${body.request_id}`;

@@ -110,3 +110,11 @@ export async function countRevokedTokens(
     nextEnd: first(ends((row) => row.next_end))[0],
   };
 }
+
+/** Rows of all tenants, those that have expired and were not removed yet included. */
+export async function countAllRevokedTokens(database: Pick<Database, "read">): Promise<number> {
+  const rows = await database.read<{ n: number }>(
+    sql`SELECT count(*)::int AS n FROM auth.revoked_tokens`,
+  );
+  return rows[0]!.n;
+}

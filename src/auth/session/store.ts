@@ -230,3 +230,11 @@ export async function pageSessions(
   const found = rows.filter((row) => row.id !== null) as SessionRow[];
   return { sessions: found.map(toSession), total: rows[0]?.total ?? 0 };
 }
+
+/** Live sessions of all tenants. */
+export async function countLiveSessions(database: Pick<Database, "read">): Promise<number> {
+  const rows = await database.read<{ n: number }>(
+    sql`SELECT count(*)::int AS n FROM auth.sessions s WHERE ${alive}`,
+  );
+  return rows[0]!.n;
+}
