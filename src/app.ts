@@ -1,8 +1,7 @@
 import { Check } from "typebox/schema";
-import { createChargeKey } from "./auth/api-keys/charges.ts";
+import { openLimits } from "./app-limits.ts";
 import { createGuesses } from "./auth/api-keys/guesses.ts";
 import { createLoadKey } from "./auth/api-keys/store-live.ts";
-import { createKeyUsage } from "./auth/api-keys/usage.ts";
 import { createDecisions } from "./auth/audit/decisions.ts";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
@@ -33,11 +32,9 @@ import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
 import { createDocsRoutes } from "./http/docs.ts";
 import { createHealthRoutes, type HealthChecks } from "./http/health.ts";
 import { createPipeline, type Pipeline } from "./http/pipeline.ts";
-import { createRateLimiter } from "./http/rate-limit.ts";
 import type { Route } from "./http/route.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
-import { appLimits } from "./platform/limits.ts";
 import { createQueueMail } from "./platform/mail.ts";
 import type { Logger } from "./platform/log.ts";
 import type { Metrics } from "./platform/metrics.ts";
@@ -104,7 +101,7 @@ export function createApp(ports: AppPorts): App {
     areKeysCurrent: async () => (await selectKeyVersion(database)) === keyRing.version(),
     ownIssuer: config.publicUrl,
   });
-  const keyUsage = createKeyUsage(ports);
+  const limits = openLimits(ports);
   const services: Route[] = [
     ...createAuthRoutes({
       ...ports,
@@ -136,16 +133,15 @@ export function createApp(ports: AppPorts): App {
     clock,
     authenticate,
     cached: authenticate.known,
-    chargeKey: createChargeKey({ ...ports, usage: keyUsage }),
     onRefused: decisions.refused,
-    ...rateLimits(ports),
+    ...limits.admission,
   });
   return {
     pipeline,
     routes,
     authenticate,
     async close() {
-      await Promise.all([keyUsage.close(), decisions.flush()]);
+      await Promise.all([limits.close(), decisions.flush()]);
     },
     describeToken: (body) => describeToken(authenticate, body),
   };
@@ -161,20 +157,6 @@ async function describeToken(authenticate: Authenticate, body: unknown) {
   if (!Check(verifyBody, body)) return { status: 422, body: { error_code: "validation_failed" } };
   const { token, required_permissions: required = [] } = body;
   return { status: 200, body: await introspect(authenticate, token, required) };
-}
-
-function rateLimits({ config, shared, clock }: AppPorts) {
-  if (!config.rateLimitEnabled) return {};
-  const { count, seconds } = config.rateLimit;
-  return {
-    rateLimit: createRateLimiter({ shared, clock, limit: { count, seconds } }),
-    // Many callers share an address, and each of their tokens is new to us only once.
-    addressLimit: createRateLimiter({
-      shared,
-      clock,
-      limit: { count: count * appLimits.addressBudgetFactor, seconds },
-    }),
-  };
 }
 
 const PING = sql`SELECT 1 AS one`;

@@ -1,7 +1,7 @@
 import type { Static } from "typebox";
 import { json, noContent } from "../http/reply.ts";
 import type { AnyRequest } from "../http/request.ts";
-import { defineRoute, type Access, type Route } from "../http/route.ts";
+import { defineRoute, STEP_UP, type Access, type Route } from "../http/route.ts";
 import { platformErrors } from "../platform/errors.ts";
 import { apiKeyLimits } from "../platform/limits.ts";
 import type { Database } from "../platform/postgres.ts";
@@ -28,6 +28,8 @@ export interface ApiKeyRouteDeps {
 
 /** A key makes no keys, and neither does another program. */
 const USERS: Access = { kind: "authenticated", kinds: ["user"] };
+/** Whoever has but a stolen token must not get a credential that outlives it. */
+const PROVEN: Access = { ...USERS, stepUp: STEP_UP };
 
 export function createApiKeyRoutes(deps: ApiKeyRouteDeps): Route[] {
   return [
@@ -50,7 +52,7 @@ const createRoute = ({ ownKeys }: ApiKeyRouteDeps) =>
       "and, at the time of a request, its owner's allow; `read` opens routes that only read, " +
       "`write` the others.",
     tag: "auth",
-    access: USERS,
+    access: PROVEN,
     body: apiKeyBody,
     bodyExample: { name: "nightly import", scopes: ["read", "write"] },
     responses: {
@@ -109,7 +111,7 @@ const rotateRoute = ({ ownKeys }: ApiKeyRouteDeps) =>
     description:
       "The secret before counts for `overlap_seconds` more (default one day; 0: not at all).",
     tag: "auth",
-    access: USERS,
+    access: PROVEN,
     params: apiKeyParams,
     body: rotateBody,
     bodyOptional: true,

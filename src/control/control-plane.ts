@@ -1,6 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { createTableUpkeep } from "../auth/cache/table-upkeep.ts";
 import { createPasswordPool, handlePasswordRequest } from "../auth/password/pool.ts";
+import { setBreakerDefaults } from "../platform/breaker.ts";
+import { showBreakers } from "../platform/breaker-metrics.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import { killHard, type Lifecycle } from "../platform/lifecycle.ts";
@@ -47,6 +49,8 @@ export function createControlPlane(
 ): ControlPlane {
   const shared = createSharedMemory(config);
   const board = createMetricsBoard(config.httpThreads);
+  setBreakerDefaults(config);
+  showBreakers(board.main);
   const supervisor = openSupervisor({ config, shared, board, log, lifecycle });
   let opening: Promise<void> | undefined;
 

@@ -36,6 +36,8 @@ export interface RateVerdict {
 export interface RateLimiter {
   /** `key`: who is counted, with the limit's name in it when there are several limits. */
   take(key: string, cost?: number): RateVerdict;
+  /** Others took so much of this budget that it is whole again in `aheadSeconds` only. */
+  raise(key: string, aheadSeconds: number): void;
   /** `localEntries`: callers that this thread counts alone. */
   stats(): { localEntries: number; fallbacks: number };
 }
@@ -80,27 +82,38 @@ export function createRateLimiter({ shared, limit, clock }: RateLimiterOptions):
     };
   }
 
+  const ticksNow = () => Math.floor(((clock.monotonicMs() - originMs) * ticksPerSecond) / 1000);
+
+  function move(key: string, nowTicks: number, step: Step): Outcome {
+    // Whoever is counted here stays here until that is past.
+    const known = local.get(key) ?? 0;
+    let outcome = known > nowTicks ? undefined : cells?.move(key, nowTicks, step);
+    if (outcome?.next === NO_CELL) {
+      fallbacks++;
+      outcome = undefined;
+    }
+    if (outcome === undefined) {
+      outcome = { previous: known, next: step(known) };
+      if (outcome.next !== REFUSED) local.set(key, outcome.next, nowTicks);
+    }
+    return outcome;
+  }
+
   return {
     take(key, cost = 1) {
-      const nowTicks = Math.floor(((clock.monotonicMs() - originMs) * ticksPerSecond) / 1000);
-      const step: Step = (arrivalTicks) => {
+      const nowTicks = ticksNow();
+      const outcome = move(key, nowTicks, (arrivalTicks) => {
         const next = Math.max(arrivalTicks, nowTicks) + cost * intervalTicks;
         return next - nowTicks > windowTicks ? REFUSED : next;
-      };
-      // Whoever is counted here stays here until that is past.
-      const known = local.get(key) ?? 0;
-      let outcome = known > nowTicks ? undefined : cells?.move(key, nowTicks, step);
-      if (outcome?.next === NO_CELL) {
-        fallbacks++;
-        outcome = undefined;
-      }
-      if (outcome === undefined) {
-        outcome = { previous: known, next: step(known) };
-        if (outcome.next !== REFUSED) local.set(key, outcome.next, nowTicks);
-      }
+      });
       return outcome.next === REFUSED
         ? verdict(nowTicks, outcome.previous, cost)
         : verdict(nowTicks, outcome.next, 0);
+    },
+    raise(key, aheadSeconds) {
+      const nowTicks = ticksNow();
+      const aheadTicks = Math.min(windowTicks, Math.floor(aheadSeconds * ticksPerSecond));
+      move(key, nowTicks, (arrivalTicks) => Math.max(arrivalTicks, nowTicks + aheadTicks));
     },
     stats: () => ({ localEntries: local.size(), fallbacks }),
   };

@@ -35,9 +35,33 @@ export interface BreakerOptions {
   readonly onStateChange?: (state: BreakerState) => void;
 }
 
+/** What a breaker goes by that was not told otherwise: `BREAKER_FAILURES`, `BREAKER_RESET_SECONDS`. */
+let defaults = {
+  failureThreshold: outgoingLimits.breakerFailureThresholdCount as number,
+  recoveryMs: outgoingLimits.breakerRecoveryMs as number,
+};
+
+/** To be called at the start of a thread, before anything outside is called. */
+export function setBreakerDefaults(config: {
+  readonly breakerFailures: number;
+  readonly breakerResetSeconds: number;
+}): void {
+  defaults = {
+    failureThreshold: config.breakerFailures,
+    recoveryMs: config.breakerResetSeconds * 1000,
+  };
+}
+
+/** The breakers that are in use in this thread. */
+const inUse = new Set<Breaker>();
+
+export function breakersInUse(): Iterable<Breaker> {
+  return inUse;
+}
+
 export function createBreaker(name: string, options: BreakerOptions = {}): Breaker {
-  const threshold = options.failureThreshold ?? outgoingLimits.breakerFailureThresholdCount;
-  const recoveryMs = options.recoveryMs ?? outgoingLimits.breakerRecoveryMs;
+  const threshold = options.failureThreshold ?? defaults.failureThreshold;
+  const recoveryMs = options.recoveryMs ?? defaults.recoveryMs;
   const circuit = new CircuitBreaker((call: () => Promise<unknown>) => call(), {
     name,
     timeout: (options.timeoutMs ?? outgoingLimits.timeoutMs) || false,
@@ -65,7 +89,7 @@ export function createBreaker(name: string, options: BreakerOptions = {}): Break
     circuit.on(event as "open", () => options.onStateChange?.(stateOf()));
   }
 
-  return {
+  const breaker: Breaker = {
     name,
     get state() {
       return stateOf();
@@ -78,8 +102,13 @@ export function createBreaker(name: string, options: BreakerOptions = {}): Break
       }
     },
     stats: () => ({ state: stateOf(), ...totals }),
-    close: () => circuit.shutdown(),
+    close() {
+      inUse.delete(breaker);
+      circuit.shutdown();
+    },
   };
+  inUse.add(breaker);
+  return breaker;
 }
 
 function isOwnRefusal(error: unknown): boolean {

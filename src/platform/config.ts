@@ -11,6 +11,7 @@ import {
   readSessions,
   readTokens,
 } from "./config-parts.ts";
+import { readOutgoing } from "./config-outgoing.ts";
 import { createEnvironmentReader, type Environment } from "./environment.ts";
 
 export { databaseShares } from "./config-parts.ts";
@@ -65,6 +66,10 @@ export interface Config {
   readonly hibpUrl: string;
   /** Months of the audit log that are kept besides the present one; 0 = all. */
   readonly auditRetentionMonths: number;
+  /** Undefined: each process counts requests for itself. */
+  readonly redisUrl: string | undefined;
+  readonly breakerFailures: number;
+  readonly breakerResetSeconds: number;
   readonly rateLimitEnabled: boolean;
   readonly rateLimit: { readonly count: number; readonly seconds: number };
   readonly corsOrigins: readonly string[];
@@ -109,6 +114,7 @@ export function readConfig(given: Environment, cores = availableCores()): Config
     ...readSessions(reader),
     ...readPasswords(reader, inProduction),
     ...readHttp(reader),
+    ...readOutgoing(reader),
   };
   checkRelations(config, reader);
   if (reader.faults.length > 0) throw new ConfigError(reader.faults);

@@ -100,6 +100,13 @@ const ROWS: readonly Row[] = [
     "0",
     "Months of the audit log that are kept besides the present one; 0 keeps all",
   ],
+  [
+    "REDIS_URL",
+    "",
+    "`redis://` or `rediss://`: request rates hold over all processes; not set: each counts alone",
+  ],
+  ["BREAKER_FAILURES", "5", "Failures in a row after which an outside service is left alone"],
+  ["BREAKER_RESET_SECONDS", "30", "Time until it is tried again"],
   ["RATE_LIMIT_ENABLED", "true", "Whether requests are counted per caller"],
   ["RATE_LIMIT_DEFAULT", "600/minute", "`N/second`, `N/minute` or `N/hour`"],
   [

@@ -28,7 +28,11 @@ before(async () => {
       RATE_LIMIT_ENABLED: "false",
     },
   });
-  token = (await register(server.url, EMAIL, PASSWORD)).access_token;
+  const tokens = await register(server.url, EMAIL, PASSWORD);
+  [token, refreshToken] = [tokens.access_token, tokens.refresh_token];
+  const made = await post("/auth/api-keys", { name: "warm" });
+  [key, keyId] = [made.body["key"], made.body["api_key"].id];
+  coldKey = (await post("/auth/api-keys", { name: "cold" })).body["key"];
 });
 after(async () => {
   proxy?.setWeather("fair");
@@ -37,7 +41,31 @@ after(async () => {
   await db?.drop();
 });
 
-const whoami = () => ask(`${server.url}/auth/whoami`, { token });
+const whoami = (by = token) => ask(`${server.url}/auth/whoami`, { token: by });
+/** A warm key, one that no process knows, and what is needed to write with. */
+let refreshToken: string;
+let key: string;
+let coldKey: string;
+let keyId: string;
+
+/** Every way to write something for which one needs no second factor. */
+const writes: readonly (readonly [string, () => Promise<Answer>])[] = [
+  ["login", () => login()],
+  [
+    "register",
+    () => post("/auth/register", { email: "new@brigade.example", password: PASSWORD }, undefined),
+  ],
+  ["refresh", () => post("/auth/refresh", { refresh_token: refreshToken }, undefined)],
+  ["logout", () => post("/auth/logout", {})],
+  ["profile", () => ask(`${server.url}/users/me`, { method: "PUT", token, body: { name: "N" } })],
+  ["make a key", () => post("/auth/api-keys", { name: "away" })],
+  ["rotate a key", () => post(`/auth/api-keys/${keyId}/rotate`, {})],
+  ["revoke a key", () => ask(`${server.url}/auth/api-keys/${keyId}`, { method: "DELETE", token })],
+  ["begin a second factor", () => post("/auth/mfa/totp", {})],
+  ["a key nobody knows", () => ask(`${server.url}/auth/whoami`, { token: coldKey })],
+];
+const post = (path: string, body: unknown, by: string | undefined = token) =>
+  ask(server.url + path, { method: "POST", token: by, body });
 const login = () =>
   ask(`${server.url}/auth/login`, { method: "POST", body: { email: EMAIL, password: PASSWORD } });
 
@@ -55,11 +83,13 @@ for (const [story, weather] of stories) {
   test(`the database ${story}: warm callers within the lease, then 503, and back`, async (t) => {
     await until("everything is well", async () => {
       const ready = await ask(`${server.url}/health/ready`);
-      return ready.status === 200 && (await whoami()).status === 200;
+      const isWarm = (await whoami()).status === 200 && (await whoami(key)).status === 200;
+      return ready.status === 200 && isWarm;
     });
     const beganMs = performance.now();
     proxy.setWeather(weather);
     assert.equal((await whoami()).status, 200, "served from memory within the lease");
+    assert.equal((await whoami(key)).status, 200, "and so is a known API key");
 
     // From the first 503 on there is no 200 any more, and there is never a 401.
     let refused: Answer | undefined;
@@ -73,6 +103,12 @@ for (const [story, weather] of stories) {
     t.diagnostic(`refused after ${(performance.now() - beganMs).toFixed(0)} ms`);
     assertAway(refused, "a warm token");
     for (let again = 0; again < 3; again++) assertAway(await whoami(), "a warm token, again");
+    assertAway(await whoami(key), "a warm API key");
+    for (const [name, write] of writes) {
+      const sentMs = performance.now();
+      assertAway(await write(), name);
+      t.diagnostic(`${name}: 503 after ${(performance.now() - sentMs).toFixed(0)} ms`);
+    }
 
     const [loginAnswer, ready, live, admin] = await Promise.all([
       login(),
@@ -96,6 +132,8 @@ for (const [story, weather] of stories) {
       return status === 200;
     });
     await until("logins work again", async () => (await login()).status === 200);
+    assert.equal((await whoami(key)).status, 200, "nothing of it was done meanwhile");
+    assert.equal((await post("/auth/api-keys", { name: "back" })).status, 201);
     await until("ready again", async () => {
       return (await ask(`${server.url}/health/ready`)).status === 200;
     });
@@ -106,7 +144,15 @@ for (const [story, weather] of stories) {
 
 test("nothing secret was told while the database was away", () => {
   const output = server.output();
-  for (const secret of [PASSWORD, token, token.split(".")[2]!, "canary-of-the-database"]) {
+  for (const secret of [
+    PASSWORD,
+    key,
+    coldKey,
+    refreshToken,
+    token,
+    token.split(".")[2]!,
+    "canary-of-the-database",
+  ]) {
     assert.ok(!output.includes(secret), secret.slice(0, 12));
   }
   const fatal = server.logLines().filter((line) => line["level"] === "fatal");

@@ -36,6 +36,7 @@ interface Login {
   readonly access_token: string;
 }
 
+/** An answer without a body has an empty one. */
 async function call(
   server: TestServer,
   method: string,
@@ -53,7 +54,8 @@ async function call(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  const text = await response.text();
+  return { status: response.status, body: JSON.parse(text || "{}") as Record<string, unknown> };
 }
 
 const whoami = (server: TestServer, token: string) => call(server, "GET", "/auth/whoami", token);
@@ -72,6 +74,9 @@ async function register(server: TestServer): Promise<string> {
 async function warm(token: string): Promise<void> {
   for (const server of [near, far]) assert.equal((await whoami(server, token)).status, 200);
 }
+
+/** How often the other process's bus was found again. */
+const timesBack = () => far.logLines().filter((line) => line["event"] === "bus_back").length;
 
 /** Asks until the answer is no longer 200, and tells it. */
 async function firstRefusal(server: TestServer, token: string) {
@@ -103,7 +108,28 @@ test("a logout that waits for the cluster is refused everywhere when it is answe
   for (const server of [far, near]) assert.equal((await whoami(server, token)).status, 401);
 });
 
+test("an API key revoked in one process is refused in the other, also with a half-open bus", async (t) => {
+  const owner = await register(near);
+  const before = timesBack();
+  for (const weather of ["fair", "swallow"] as const) {
+    const made = await call(near, "POST", "/auth/api-keys", owner, { name: weather });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    const { key, api_key: view } = made.body as { key: string; api_key: { id: string } };
+    await warm(key);
+    proxy.setWeather(weather);
+    assert.equal((await call(near, "DELETE", `/auth/api-keys/${view.id}`, owner)).status, 204);
+    const beganMs = performance.now();
+    assert.equal((await whoami(near, key)).status, 401, "here at once");
+    const refusal = await firstRefusal(far, key);
+    t.diagnostic(`${weather}: refused after ${(performance.now() - beganMs).toFixed(1)} ms`);
+    assert.equal(refusal.body["error_code"], "token_invalid");
+    proxy.setWeather("fair");
+  }
+  while (timesBack() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
 test("with a half-open bus nothing stale is answered once the lease is out, and it heals", async (t) => {
+  const before = timesBack();
   const [leaver, stayer] = [await register(near), await register(near)];
   for (const token of [leaver, stayer]) await warm(token);
   proxy.setWeather("swallow");
@@ -117,8 +143,7 @@ test("with a half-open bus nothing stale is answered once the lease is out, and 
   assert.equal((await whoami(far, stayer)).status, 200, "others go on, asked at the database");
 
   proxy.setWeather("fair");
-  const back = () => far.logLines().some((line) => line["event"] === "bus_back");
-  while (!back()) {
+  while (timesBack() === before) {
     assert.equal((await whoami(far, leaver)).status, 401);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

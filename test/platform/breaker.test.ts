@@ -4,9 +4,17 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
 import { gzipSync } from "node:zlib";
-import { createBreaker, fetchLimited, type BreakerState } from "../../src/platform/breaker.ts";
+import {
+  createBreaker,
+  fetchLimited,
+  setBreakerDefaults,
+  type BreakerState,
+} from "../../src/platform/breaker.ts";
+import { showBreakers } from "../../src/platform/breaker-metrics.ts";
 import { AppError } from "../../src/platform/errors.ts";
 import { outgoingLimits } from "../../src/platform/limits.ts";
+import { createMetrics } from "../../src/platform/metrics.ts";
+import { renderPrometheus } from "../../src/platform/metrics-text.ts";
 import { requestScope } from "../../src/platform/log.ts";
 
 const RECOVERY_MS = 1_000;
@@ -245,4 +253,47 @@ test("callers that go away themselves do not open the circuit", async (t) => {
   }
   isSlow = false;
   assert.equal((await fetchLimited(url)).status, 200);
+});
+
+test("a breaker that is told nothing goes by the settings", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  setBreakerDefaults({ breakerFailures: 2, breakerResetSeconds: 7 });
+  t.after(() =>
+    setBreakerDefaults({
+      breakerFailures: outgoingLimits.breakerFailureThresholdCount,
+      breakerResetSeconds: outgoingLimits.breakerRecoveryMs / 1000,
+    }),
+  );
+  const breaker = createBreaker("told nothing");
+  t.after(() => breaker.close());
+  await failTimes(breaker, 2);
+  assert.equal(breaker.state, "OPEN");
+  await assert.rejects(breaker.run(succeed), (error) => {
+    return isRefused(error) && (error as AppError).headers?.["retry-after"] === "7";
+  });
+  t.mock.timers.tick(6_999);
+  assert.equal(breaker.state, "OPEN");
+  t.mock.timers.tick(1);
+  assert.equal(breaker.state, "HALF_OPEN");
+});
+
+test("the metrics show each breaker's state, those of addresses as one, and none that is closed down", async () => {
+  const metrics = createMetrics();
+  showBreakers(metrics);
+  const shown = () => {
+    metrics.refresh();
+    const text = renderPrometheus([{ block: metrics.block, layout: metrics.layout() }]);
+    const rows = text.matchAll(/^brigade_breaker_state\{name="(.*)",state="(.*)"\} (\d+)$/gm);
+    return new Map([...rows].map(([, name, state, count]) => [`${name} ${state}`, Number(count)]));
+  };
+  const before = shown();
+  const smtp = createBreaker("smtp", { failureThreshold: 1 });
+  const address = createBreaker("https://else.example");
+  await failTimes(smtp, 1);
+  const during = shown();
+  const grown = [...during.keys()].filter((key) => during.get(key) !== before.get(key));
+  assert.deepEqual(grown, ["smtp open", "outgoing closed"]);
+  smtp.close();
+  address.close();
+  assert.deepEqual(shown(), before);
 });

@@ -2,6 +2,7 @@ import type { ChargeKey } from "../../http/admission.ts";
 import { httpErrors } from "../../http/errors.ts";
 import type { Principal } from "../../http/principal.ts";
 import { createRateLimiter, type RateLimit, type RateLimiter } from "../../http/rate-limit.ts";
+import type { SharedRates } from "../../http/shared-rates.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { apiKeyLimits } from "../../platform/limits.ts";
 import type { Metrics } from "../../platform/metrics.ts";
@@ -14,6 +15,8 @@ export interface KeyChargesOptions {
   readonly usage: KeyUsage;
   /** Rate cells of the process; without it each sandbox counts for itself. */
   readonly shared?: SharedMemory | undefined;
+  /** Tells other processes what keys were let through. */
+  readonly sharedRates?: Pick<SharedRates, "share"> | undefined;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
@@ -75,7 +78,7 @@ function retryAfter(seconds: number) {
 }
 
 /** One limiter for each limit that keys have; the cells tell their keys apart. */
-function createLimiters({ shared, clock }: KeyChargesOptions) {
+function createLimiters({ shared, clock, sharedRates }: KeyChargesOptions) {
   const limiters = new Map<string, RateLimiter>();
   return (limit: RateLimit): RateLimiter => {
     const name = `${limit.count}/${limit.seconds}`;
@@ -85,7 +88,8 @@ function createLimiters({ shared, clock }: KeyChargesOptions) {
       if (oldest !== undefined && limiters.size >= apiKeyLimits.limitersMax) {
         limiters.delete(oldest);
       }
-      limiter = createRateLimiter({ shared, clock, limit });
+      const own = createRateLimiter({ shared, clock, limit });
+      limiter = sharedRates?.share(own, limit, `key:${name}`) ?? own;
       limiters.set(name, limiter);
     }
     return limiter;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { systemClock } from "../../../src/platform/clock.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { apiKeyLimits } from "../../../src/platform/limits.ts";
 import { sql } from "../../../src/platform/sql.ts";
@@ -118,6 +119,27 @@ test("a key past its end is refused and listed as expired", async () => {
   assert.equal(await ask(app, key.text), "token_invalid");
   const seen = await app.call("GET", `/auth/api-keys/${key.id}`, { token: owner.access_token });
   assert.equal(seen.body.status, "expired");
+});
+
+test("an old login may revoke a key and make none", async () => {
+  const owner = await registerSomebody(app);
+  const { id } = await makeKey(app, owner);
+  let aheadMs = 0;
+  const nowMs = () => systemClock.nowMs() + aheadMs;
+  const clock = { ...systemClock, nowMs, nowSeconds: () => Math.floor(nowMs() / 1000) };
+  const later = await startApp({ database: db.database, clock });
+  aheadMs = 1_200_000;
+  const token = owner.access_token;
+  const target = `/auth/api-keys/${id}`;
+  const tries = [
+    await later.call("POST", "/auth/api-keys", { token, body: { name: "x" } }),
+    await later.call("POST", `${target}/rotate`, { token }),
+  ];
+  for (const answer of tries) {
+    assert.equal(answer.status, 401, answer.text);
+    assert.equal(answer.body.error_code, "step_up_required");
+  }
+  assert.equal((await later.call("DELETE", target, { token })).status, 204);
 });
 
 test("somebody else's key is no key", async () => {
