@@ -114,6 +114,7 @@ export function createApp(ports: AppPorts): App {
       provisionUser: iam.provisionUser,
       loadRoles: iam.loadRoles,
       documents,
+      discardUser: iam.discardUser,
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
     ...createMailboxRoutes({ database, sealer, config }),

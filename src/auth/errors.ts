@@ -2,6 +2,7 @@ import { defineErrors } from "../platform/errors.ts";
 
 /** Refusals of the authentication system. The public text never says more than the code. */
 export const authErrors = defineErrors({
+  link_invalid: { status: 400, title: "The link was used, is too old, or never was one" },
   authentication_required: { status: 401, title: "Authentication is required" },
   token_invalid: { status: 401, title: "The access token is not valid" },
   token_expired: { status: 401, title: "The access token expired" },

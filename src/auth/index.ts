@@ -107,6 +107,15 @@ export type ProvisionUser = (
   },
 ) => Promise<void>;
 
+/**
+ * Discards the IAM user of an account that is erased, in the same transaction; the id stays where
+ * it was written. A user who is gone already is no fault. Throws `last_administrator`.
+ */
+export type DiscardUser = (
+  tx: Transaction,
+  user: { readonly userId: string; readonly tenantId: string },
+) => Promise<void>;
+
 /** A value on a cache hit, a promise only when we must wait. */
 export type Authenticate = (
   token: string,

@@ -2,6 +2,7 @@ import { json } from "../http/reply.ts";
 import { defineRoute, PUBLIC, type Route } from "../http/route.ts";
 import { platformErrors } from "../platform/errors.ts";
 import type { Register } from "./accounts/register.ts";
+import { languageOf } from "./mail/language.ts";
 import { callerOf, NO_STORE, toGrantBody } from "./routes-replies.ts";
 import {
   grantAnswer,
@@ -57,7 +58,8 @@ const registerRoute = ({ register }: LoginRouteDeps) =>
       const { email, password, username, name } = request.body;
       const caller = callerOf(request);
       const { signal } = request;
-      const grant = await register({ email, password, username, name, caller, signal });
+      const language = languageOf(request.header("accept-language"));
+      const grant = await register({ email, password, username, name, caller, language, signal });
       if (grant === undefined) return json(202, REGISTERED, NO_STORE);
       return json(201, toGrantBody(grant), NO_STORE);
     },

@@ -239,6 +239,7 @@ export const whoamiAnswer = closed({
     subject: Type.String(),
     session_id: nullable(id),
     kind: Type.Enum(["user", "machine", "api_key"]),
+    actor: optionalText,
     amr: Type.Array(Type.String()),
     expires_at: instant,
   }),

@@ -85,6 +85,7 @@ function toWhoami(principal: Principal) {
       subject: principal.subject,
       session_id: principal.sessionId ?? null,
       kind: principal.kind,
+      actor: principal.actor ?? null,
       amr: principal.amr,
       expires_at: new Date(principal.expiresAt * 1000).toISOString(),
     },

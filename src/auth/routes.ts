@@ -17,6 +17,7 @@ import type {
   WaitForCluster,
   DocumentCache,
   LoadRoles,
+  DiscardUser,
 } from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { BlockOf } from "./network/blocks.ts";
@@ -29,6 +30,9 @@ import type { Passwords } from "./password/password-port.ts";
 import { createApiKeyRoutes } from "./routes-api-keys.ts";
 import { createKeyRoutes } from "./routes-keys.ts";
 import { createAuditRoutes } from "./routes-audit.ts";
+import { createAddressRoutes } from "./routes-address.ts";
+import { createAdminAccountRoutes } from "./routes-admin-accounts.ts";
+import { createEmailRoutes } from "./routes-email.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
@@ -63,6 +67,7 @@ export interface AuthRoutesOptions {
   readonly provisionUser: ProvisionUser;
   readonly loadRoles: LoadRoles;
   readonly documents: DocumentCache;
+  readonly discardUser: DiscardUser;
   readonly config: Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -105,6 +110,9 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createMfaRoutes({ ...deps, enter, passGates }),
     ...createKeyRoutes(deps),
     ...createAuditRoutes({ database }),
+    ...createEmailRoutes(deps),
+    ...createAddressRoutes(deps),
+    ...createAdminAccountRoutes(deps),
     ...createProfileRoutes({ database, invalidate, config }),
   ];
 }

@@ -1,9 +1,12 @@
+import { resend, RESEND_KIND } from "../auth/accounts/verification.ts";
 import { createSealer } from "../auth/keys/sealer.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
-import { MAIL_KIND, openMail } from "../platform/mail.ts";
+import { createQueueMail, MAIL_KIND, openMail } from "../platform/mail.ts";
 import { createMailer, type Mailer } from "../platform/mailer.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import { openEntry } from "../platform/outbox-sealed.ts";
+import type { Database } from "../platform/postgres.ts";
 import type { Deliverer, Delivery } from "./outbox.ts";
 
 export interface MailDelivery {
@@ -47,3 +50,21 @@ const TO_MAILBOX: Deliverer = Object.freeze({
   isReady: () => true,
   deliver: async (): Promise<Delivery> => ({ kind: "done", keepContent: true }),
 });
+
+/** Answers to requests whose answer must not depend on who exists: the work is done here. */
+export function createRequestDeliverers(config: Config, database: Database): Deliverer[] {
+  const sealer = createSealer(config);
+  const options = { database, config, queueMail: createQueueMail(sealer) };
+  const handlers: Readonly<Record<string, (content: never) => Promise<void>>> = {
+    [RESEND_KIND]: (content) => resend(options, content),
+  };
+  return Object.entries(handlers).map(([kind, handle]) => ({
+    kind,
+    isReady: () => true,
+    async deliver({ id, sealed }): Promise<Delivery> {
+      if (sealed === undefined) return { kind: "refused", reason: "empty" };
+      await handle(await openEntry<never>(sealer, { id, sealed }));
+      return { kind: "done" };
+    },
+  }));
+}

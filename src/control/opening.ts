@@ -22,7 +22,7 @@ import { openAdmin } from "./admin.ts";
 import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
 import { startGauges } from "./gauges.ts";
 import { startJobs } from "./jobs.ts";
-import { openMailDelivery } from "./mail-delivery.ts";
+import { createRequestDeliverers, openMailDelivery } from "./mail-delivery.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
 import { startOutbox } from "./outbox.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
@@ -105,7 +105,7 @@ export async function openAll(parts: OpeningParts): Promise<void> {
 function openOutbox({ config, log, board, lifecycle }: OpeningParts, database: Database): void {
   const mail = openMailDelivery(config, log, board.main);
   lifecycle.own("mail", () => mail.close());
-  const { deliverers } = mail;
+  const deliverers = [...mail.deliverers, ...createRequestDeliverers(config, database)];
   const outbox = startOutbox({ database, deliverers, log, metrics: board.main });
   lifecycle.own("outbox", () => outbox.stop());
 }

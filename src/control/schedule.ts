@@ -1,3 +1,4 @@
+import { enableWhoseBanEnded } from "../auth/accounts/standing.ts";
 import { removeExpiredOneTimeTokens } from "../auth/one-time/store.ts";
 import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
@@ -7,7 +8,7 @@ import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";
 import { removeOldDecisions } from "../auth/audit/store-decisions.ts";
 import { keepMonths } from "../auth/audit/months.ts";
 import { sealEvents } from "../auth/audit/seal.ts";
-import { auditLimits, decisionLimits, jobLimits } from "../platform/limits.ts";
+import { accountLimits, auditLimits, decisionLimits, jobLimits } from "../platform/limits.ts";
 import type { Job } from "./jobs.ts";
 
 /** What has to be done now and then, by whichever process takes the turn. */
@@ -20,6 +21,11 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
     name: "remove expired one-time tokens",
     everyMs: jobLimits.expiredMs,
     run: removeExpiredOneTimeTokens,
+  },
+  {
+    name: "end bans that are over",
+    everyMs: accountLimits.reactivateEveryMs,
+    run: enableWhoseBanEnded,
   },
   { name: "give up effects that waited too long", everyMs: jobLimits.expiredMs, run: giveUpStale },
   { name: "remove finished effects", everyMs: jobLimits.expiredMs, run: removeFinished },

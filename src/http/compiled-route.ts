@@ -99,13 +99,24 @@ function callersOf(route: Route): (principal: Principal) => boolean {
   if (access.kind === "public") return () => true;
   const kinds = kindsOf(access);
   const scope = keyScopeOf(route);
+  const isForActors = takesActors(route);
   const isCaller = (principal: Principal) =>
     kinds.includes(principal.kind) &&
+    (isForActors || principal.actor === undefined) &&
     (principal.kind !== "api_key" || hasKeyScope(principal, scope));
   if (access.kind === "authenticated") return isCaller;
   const { context, permission } = access;
   return (principal) =>
     isCaller(principal) && (principal.permissions[context]?.includes(permission) ?? false);
+}
+
+/**
+ * Whoever acts as somebody else may look at what is theirs and do their work, but change nothing
+ * that is a person's own affair (a route for users alone), and administer nothing.
+ */
+function takesActors({ access, method }: Route): boolean {
+  if (access.kind === "permission" && access.context === "iam") return false;
+  return method === "GET" || kindsOf(access).join() !== "user";
 }
 
 /** The scopes of a key are one of `read`, `write` and `read write`. */

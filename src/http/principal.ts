@@ -59,6 +59,8 @@ export interface Principal {
   readonly expiresAt: number;
   /** RFC 6749 §3.3. Of an API key: its key scopes, which decide what it may do to a route. */
   readonly scope: string | undefined;
+  /** Who acts as this principal: an administrator, for a while. Undefined: nobody but itself. */
+  readonly actor?: string | undefined;
   /** The key, when one is calling. */
   readonly apiKey: ApiKeyTerms | undefined;
   readonly roles: Readonly<Partial<Record<ContextName, readonly string[]>>>;

@@ -107,6 +107,15 @@ export const accountLimits = Object.freeze({
   usernameMinCharacters: 3,
   usernameMaxCharacters: 32,
   nameMaxCharacters: 120,
+  reasonMaxCharacters: 500,
+  /** A page of an administrator's search. */
+  pageMaxCount: 100,
+  skipMaxCount: 1_000_000,
+  /** Bans that end are looked for this often. */
+  reactivateEveryMs: 30_000,
+  reactivateBatchMax: 100,
+  /** A token with which an administrator acts as somebody else; there is no refresh. */
+  impersonationSeconds: 900,
 });
 
 export const sessionLimits = Object.freeze({

@@ -34,3 +34,10 @@ export const mailLimits = Object.freeze({
   /** Mails that the development mailbox shows. */
   mailboxMaxCount: 100,
 });
+
+/** How long the links of mails are good, in hours. */
+export const linkLimits = Object.freeze({
+  verifyEmailHours: 24,
+  changeEmailHours: 4,
+  invitationHours: 72,
+});

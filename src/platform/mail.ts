@@ -1,5 +1,4 @@
-import { newId } from "./ids.ts";
-import { enqueue } from "./outbox.ts";
+import { enqueueSealed, openEntry } from "./outbox-sealed.ts";
 import type { Database, Transaction } from "./postgres.ts";
 import type { Sealer } from "./sealer.ts";
 
@@ -30,26 +29,20 @@ export type QueueMail = (
 
 export const MAIL_KIND = "mail";
 
-/** A mail may hold a token: address and content are sealed, bound to their row. */
+/** A mail may hold a token: address and content are sealed. */
 export function createQueueMail(sealer: Sealer): QueueMail {
-  return async (asker, { name, accountId, to, subject, text, html }) => {
-    const id = newId();
-    const content = Buffer.from(JSON.stringify({ to, subject, text, html }), "utf8");
-    await enqueue(asker, {
-      id,
+  return (asker, { name, accountId, to, subject, text, html }) =>
+    enqueueSealed(asker, sealer, {
       kind: MAIL_KIND,
       payload: { name, ...(accountId === undefined ? {} : { account_id: accountId }) },
-      sealed: await sealer.seal(content, contextOf(id)),
+      content: { to, subject, text, html },
     });
-  };
 }
 
 /** The mail that was sealed into a row. Throws when it does not open. */
-export async function openMail(
+export function openMail(
   sealer: Sealer,
   row: { readonly id: string; readonly sealed: Buffer },
 ): Promise<Mail> {
-  return JSON.parse((await sealer.open(row.sealed, contextOf(row.id))).toString("utf8")) as Mail;
+  return openEntry<Mail>(sealer, row);
 }
-
-const contextOf = (id: string) => `outbox ${id}`;

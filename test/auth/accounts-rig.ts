@@ -29,6 +29,7 @@ import type { LoginLimits } from "../../src/auth/throttle/store-attempts.ts";
 import { createThrottle, type ThrottleSizes } from "../../src/auth/throttle/throttle.ts";
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline } from "../../src/auth/verify-pool.ts";
+import { createRequestDeliverers } from "../../src/control/mail-delivery.ts";
 import { createIam } from "../../src/contexts/iam/index.ts";
 import type { RateLimit } from "../../src/http/admission.ts";
 import { createPipeline, type Pipeline } from "../../src/http/pipeline.ts";
@@ -39,7 +40,7 @@ import { budgetSizes, loginLimits } from "../../src/platform/limits.ts";
 import type { Logger } from "../../src/platform/log.ts";
 import { createQueueMail, MAIL_KIND, openMail, type Mail } from "../../src/platform/mail.ts";
 import { createMetrics } from "../../src/platform/metrics.ts";
-import { listKept } from "../../src/platform/outbox-store.ts";
+import { listKept, markDone, takeDue } from "../../src/platform/outbox-store.ts";
 import type { Database } from "../../src/platform/postgres.ts";
 import { createSharedMemory } from "../../src/platform/shared-memory.ts";
 import { sql, type Sql } from "../../src/platform/sql.ts";
@@ -152,6 +153,7 @@ export async function startApp(options: AppOptions) {
     provisionUser: iam.provisionUser,
     loadRoles: iam.loadRoles,
     documents,
+    discardUser: iam.discardUser,
     config,
     clock,
     metrics,
@@ -198,6 +200,17 @@ export async function startApp(options: AppOptions) {
     invalidateNow: (key: InvalidationKey) => generations.bump(key),
     waits,
     call,
+    /** What main does of requests whose answer tells nothing. */
+    async deliverRequests(): Promise<void> {
+      const deliverers = createRequestDeliverers(config, database);
+      for (const entry of await takeDue(
+        database,
+        deliverers.map(({ kind }) => kind),
+      )) {
+        await deliverers.find(({ kind }) => kind === entry.kind)!.deliver(entry);
+        await markDone(database, entry, false);
+      }
+    },
     /** What was queued for an address, the newest first. */
     async mailsTo(address: string): Promise<Mail[]> {
       const rows = await listKept(database, MAIL_KIND, 1_000);

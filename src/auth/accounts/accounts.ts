@@ -6,16 +6,16 @@ import { isUniqueViolation, type Database, type Transaction } from "../../platfo
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import type { Invalidate, ProvisionUser } from "../index.ts";
+import type { Language } from "../mail/language.ts";
 import type { PasswordJudge } from "../password/judge.ts";
 import type { Passwords } from "../password/password-port.ts";
-import { endSessions } from "../session/store-end.ts";
+import { disable, enable } from "./standing.ts";
 import { DEFAULT_TENANT_ID, normaliseEmail, readName, readUsername } from "./identifiers.ts";
 import {
   findAccount,
   findAccountById,
   insertAccount,
   listAccounts,
-  setActive,
   type Account,
   type NewAccount,
 } from "./store.ts";
@@ -41,6 +41,8 @@ export interface AccountRequest {
 export interface CreateOptions {
   readonly tenantId?: string | undefined;
   readonly emailVerified?: boolean | undefined;
+  /** Of its mails; default: English. */
+  readonly language?: Language | undefined;
   /** For the audit log: an account id or `cli`. Default: the account itself. */
   readonly actor?: string | undefined;
   readonly requestId?: string | undefined;
@@ -88,7 +90,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
     list: (page: { skip: number; limit: number }) => listAccounts(database, page),
     setActive: (id: string, active: boolean, actor: string) =>
-      changeActive(options, id, active, actor),
+      active
+        ? enable(options, { id }, { actor })
+        : disable(options, { id }, { kind: "deactivated" }, { actor }),
   });
 }
 
@@ -123,7 +127,7 @@ async function create(
 }
 
 /** Checks everything that can be checked without the database, and hashes the password. */
-async function prepareAccount(
+export async function prepareAccount(
   options: AccountsOptions,
   request: AccountRequest,
   settings: CreateOptions,
@@ -143,6 +147,7 @@ async function prepareAccount(
     id: newId(clock),
     tenantId,
     emailVerified: settings.emailVerified,
+    language: settings.language,
     passwordHash: await passwords.hash(request.password, settings.signal),
   };
 }
@@ -187,25 +192,4 @@ export function toAccountExists(error: unknown) {
     });
   }
   return undefined;
-}
-
-async function changeActive(
-  { database, invalidate, config }: AccountsOptions,
-  id: string,
-  active: boolean,
-  actor: string,
-): Promise<void> {
-  await database.withTransaction(
-    async (tx) => {
-      if (!(await setActive(tx, id, active))) throw platformErrors.failure("not_found");
-      if (!active) await endSessions(tx, { accountId: id }, "account_disabled");
-      await recordEvent(tx, {
-        action: active ? "account.enable" : "account.disable",
-        actor,
-        subject: id,
-      });
-      invalidate(tx, [{ kind: "identity", issuer: config.publicUrl, subject: id }]);
-    },
-    { revocation: true },
-  );
 }

@@ -1,6 +1,5 @@
 import type { Config } from "../../platform/config.ts";
-import { AppError } from "../../platform/errors.ts";
-import type { Metrics } from "../../platform/metrics.ts";
+import type { Counter, Metrics } from "../../platform/metrics.ts";
 import { placeOf } from "../audit/place.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import type { Grant } from "../session/enter.ts";
@@ -12,18 +11,25 @@ import {
   type OpenOptions,
 } from "../session/open.ts";
 import { issueTokens, type TokenOptions } from "../session/tokens.ts";
+import type { Language } from "../mail/language.ts";
 import type { AccountRequest, Accounts } from "./accounts.ts";
+import { registerQuietly, type QuietOptions } from "./register-quietly.ts";
+import { queueVerification } from "./verification.ts";
 
-export interface RegisterOptions extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf"> {
+export interface RegisterOptions
+  extends TokenOptions, QuietOptions, Pick<OpenOptions, "policyOf" | "countryOf"> {
   readonly accounts: Pick<Accounts, "create">;
   readonly throttle: Throttle;
   readonly keyRing: OpenOptions["keyRing"] & TokenOptions["keyRing"];
-  readonly config: TokenOptions["config"] & Pick<Config, "emailVerification">;
+  readonly config: TokenOptions["config"] &
+    QuietOptions["config"] &
+    Pick<Config, "emailVerification">;
   readonly metrics: Metrics;
 }
 
 export interface RegisterRequest extends AccountRequest {
   readonly caller: Caller;
+  readonly language: Language;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -38,37 +44,43 @@ export type Register = (request: RegisterRequest) => Promise<Grant | undefined>;
 export function createRegister(options: RegisterOptions): Register {
   const { accounts, throttle, config, metrics } = options;
   const made = metrics.counter("brigade_auth_registrations_total", "Accounts made by registration");
-  const isOpenAtOnce = config.emailVerification !== "required";
-  return async ({ caller: asked, signal, ...request }) => {
+  if (config.emailVerification === "required") return createQuietRegister(options, made);
+  const isMailed = config.emailVerification === "optional";
+  return async ({ caller: asked, signal, language, ...request }) => {
     await throttle.take("registerNetwork", asked.address);
     const caller = await locate(options, asked);
     let opened: OpenedSession | undefined;
-    try {
-      const account = await accounts.create(request, {
-        ...placeOf(caller),
-        signal,
-        async within(tx, fresh) {
-          if (!isOpenAtOnce) return;
-          const session = { caller, device: undefined, rememberMe: false, amr: ["pwd"] };
-          opened = await openSession(tx, options, fresh, session);
-        },
-      });
-      made.add();
-      if (opened === undefined) return undefined;
-      const { session, refreshSecret: secret, refreshKey: key } = opened;
-      return {
-        account,
-        session,
-        tokens: await issueTokens(options, account, session, { secret, key }),
-      };
-    } catch (error) {
-      if (!isOpenAtOnce && isTakenEmail(error)) return undefined;
-      throw error;
-    }
+    const account = await accounts.create(request, {
+      ...placeOf(caller),
+      language,
+      signal,
+      async within(tx, fresh) {
+        const session = { caller, device: undefined, rememberMe: false, amr: ["pwd"] };
+        opened = await openSession(tx, options, fresh, session);
+        if (isMailed) await queueVerification(tx, options, fresh);
+      },
+    });
+    made.add();
+    const { session, refreshSecret: secret, refreshKey: key } = opened!;
+    return {
+      account,
+      session,
+      tokens: await issueTokens(options, account, session, { secret, key }),
+    };
   };
 }
 
-/** A taken user name is always told; it is reported first when both are taken. */
-function isTakenEmail(error: unknown): boolean {
-  return error instanceof AppError && error.code === "account_exists" && error.note === "email";
+/** What was asked for with an address decides nothing that its asker could see. */
+function createQuietRegister(options: RegisterOptions, made: Counter): Register {
+  return async ({ caller: asked, signal, language, ...request }) => {
+    await options.throttle.take("registerNetwork", asked.address);
+    const caller = await locate(options, asked);
+    // Mails to one address are few, whoever makes us send them.
+    const refused = await options.throttle.tryTake("resendIdentifier", request.email);
+    const place = placeOf(caller);
+    const maySend = refused === undefined;
+    const isNew = await registerQuietly(options, { ...request, language, place, signal, maySend });
+    if (isNew) made.add();
+    return undefined;
+  };
 }

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
+import { toLanguage, type Language } from "../mail/language.ts";
 import type { Identifier } from "./identifiers.ts";
 
 /** Our own record of a person. */
@@ -13,6 +14,8 @@ export interface Account {
   readonly name: string | undefined;
   readonly emailVerified: boolean;
   readonly active: boolean;
+  /** Of its mails. */
+  readonly language: Language;
   /** Kinds of second factor: `totp`, `passkey`. */
   readonly factors: readonly string[];
   /** Counts their changes. */
@@ -36,7 +39,9 @@ export interface NewAccount {
   readonly username?: string | undefined;
   readonly name?: string | undefined;
   readonly emailVerified?: boolean | undefined;
-  readonly passwordHash: string;
+  readonly language?: Language | undefined;
+  /** Undefined: its owner chooses a password later. */
+  readonly passwordHash: string | undefined;
 }
 
 export interface AccountRow {
@@ -47,6 +52,7 @@ export interface AccountRow {
   name: string | null;
   email_verified: boolean;
   active: boolean;
+  language: string | null;
   factors: string[];
   factor_version: number;
   version: number;
@@ -55,11 +61,9 @@ export interface AccountRow {
   last_login: Date | null;
 }
 
-type Asker = Pick<Database, "query"> | Transaction;
-
 /** To be used where `a` is a row of `auth.accounts`. */
-const columns = sql`
-  a.id, a.tenant_id, a.email, a.username, a.name, a.email_verified, a.active, a.factors,
+export const columns = sql`
+  a.id, a.tenant_id, a.email, a.username, a.name, a.email_verified, a.active, a.language, a.factors,
   a.factor_version, a.version, a.created_at, a.updated_at, a.last_login`;
 
 export function toAccount(row: AccountRow): Account {
@@ -71,6 +75,7 @@ export function toAccount(row: AccountRow): Account {
     name: row.name ?? undefined,
     emailVerified: row.email_verified,
     active: row.active,
+    language: toLanguage(row.language),
     factors: Object.freeze(row.factors),
     factorVersion: row.factor_version,
     version: row.version,
@@ -154,18 +159,21 @@ export async function listAccounts(
 }
 
 /**
- * Account and credential. Throws pg's unique violation of `accounts_username_key` or
+ * Account and credential, if there is one. Throws pg's unique violation of `accounts_username_key` or
  * `accounts_email_key`; the first is reported when both are taken.
  */
 export async function insertAccount(tx: Transaction, account: NewAccount): Promise<Account> {
   const { rows } = await tx.query<AccountRow>(sql`
-    INSERT INTO auth.accounts AS a (id, tenant_id, email, username, name, email_verified)
+    INSERT INTO auth.accounts AS a (id, tenant_id, email, username, name, email_verified, language)
     VALUES (${account.id}, ${account.tenantId}, ${account.email}, ${account.username ?? null},
-            ${account.name ?? null}, ${account.emailVerified ?? false})
+            ${account.name ?? null}, ${account.emailVerified ?? false},
+            ${account.language ?? null})
     RETURNING ${columns}`);
-  await tx.query(sql`
-    INSERT INTO auth.credentials (account_id, password_hash)
-    VALUES (${account.id}, ${account.passwordHash})`);
+  if (account.passwordHash !== undefined) {
+    await tx.query(sql`
+      INSERT INTO auth.credentials (account_id, password_hash)
+      VALUES (${account.id}, ${account.passwordHash})`);
+  }
   return toAccount(rows[0]!);
 }
 
@@ -213,6 +221,23 @@ export async function holdCredentialOf(
   return rowCount === 1;
 }
 
+/**
+ * The owner proved the address. Undefined when the account has another one by now, or is gone. Sets a
+ * proven address again without harm.
+ */
+export async function markEmailVerified(
+  tx: Transaction,
+  id: string,
+  email: string,
+): Promise<Account | undefined> {
+  const { rows } = await tx.query<AccountRow>(sql`
+    UPDATE auth.accounts AS a
+       SET email_verified = true, version = a.version + 1, updated_at = now()
+     WHERE a.id = ${id} AND a.active AND lower(a.email) = lower(${email})
+    RETURNING ${columns}`);
+  return rows[0] === undefined ? undefined : toAccount(rows[0]);
+}
+
 export interface ProfileChange {
   readonly username: string | undefined;
   readonly name: string | undefined;
@@ -233,13 +258,4 @@ export async function updateProfile(
      WHERE a.id = ${id} AND a.version = coalesce(${change.version ?? null}::int, a.version)
     RETURNING ${columns}`);
   return rows[0] === undefined ? undefined : toAccount(rows[0]);
-}
-
-/** True if the account exists. Ending its sessions is the caller's part of the transaction. */
-export async function setActive(asker: Asker, id: string, active: boolean): Promise<boolean> {
-  const { rowCount } = await asker.query(sql`
-    UPDATE auth.accounts
-       SET active = ${active}, version = version + 1, updated_at = now()
-     WHERE id = ${id}`);
-  return rowCount === 1;
 }

@@ -39,6 +39,7 @@ export function toPrincipal({
     authTime: claims.authTime,
     expiresAt: claims.expiresAt,
     scope: claims.scope,
+    actor: claims.actor,
     apiKey: undefined,
     roles: frozenLists(grants.roles),
     permissions: frozenLists(

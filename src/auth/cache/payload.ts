@@ -16,6 +16,7 @@ const CLAIM_FIELDS = Object.keys({
   amr: 0,
   authTime: 0,
   scope: 0,
+  actor: 0,
 } satisfies Record<keyof Claims, 0>) as (keyof Claims)[];
 
 const PRINCIPAL_FIELDS = Object.keys({
@@ -37,6 +38,7 @@ const PRINCIPAL_FIELDS = Object.keys({
   authTime: 0,
   expiresAt: 0,
   scope: 0,
+  actor: 0,
   apiKey: 0,
   roles: 0,
   permissions: 0,

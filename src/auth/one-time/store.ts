@@ -6,6 +6,8 @@ import { sql } from "../../platform/sql.ts";
 /** What a token is good for; it is good for nothing else. */
 export type OneTimePurpose =
   | "email.verify"
+  | "email.change"
+  | "account.invite"
   | "password.reset"
   | "account.unlock"
   | "mfa.challenge"

@@ -65,6 +65,7 @@ function toUserContext(principal: Principal): Readonly<Record<string, unknown>> 
     issuer: principal.issuer,
     subject: principal.subject,
     kind: principal.kind,
+    actor: principal.actor ?? null,
     session_id: principal.sessionId ?? null,
     email: principal.email ?? null,
     username: principal.username ?? null,

@@ -23,7 +23,7 @@ export interface TokenPair {
 }
 
 /** The client of logins with a password; OAuth clients will have ids of their own. */
-const FIRST_PARTY_CLIENT_ID = "brigade";
+export const FIRST_PARTY_CLIENT_ID = "brigade";
 
 /** An access token alone, and its life in seconds. */
 export interface IssuedAccess {

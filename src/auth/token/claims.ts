@@ -37,6 +37,8 @@ export interface Claims {
   /** Time of authentication; the time of issue when the token does not say. */
   readonly authTime: number;
   readonly scope: string | undefined;
+  /** Who acts as the subject (`act`, RFC 8693 §4.1). */
+  readonly actor?: string | undefined;
 }
 
 /**
@@ -73,6 +75,7 @@ export function validateClaims(
     amr: (claims["amr"] as string[] | undefined) ?? [],
     authTime: Math.floor((claims["auth_time"] as number | undefined) ?? issuedAt),
     scope: claims["scope"] as string | undefined,
+    ...(claims["act"] === undefined ? {} : { actor: (claims["act"] as { sub: string }).sub }),
   };
 }
 
@@ -111,6 +114,10 @@ function wrongExtra(claims: JsonObject): TokenFaultCode | undefined {
   if (claims["cnf"] !== undefined) return "cnf";
   const { scope, amr, auth_time: authTime } = claims as Record<string, unknown>;
   if (scope !== undefined && typeof scope !== "string") return "scope";
+  // A token in which somebody acts as another must say who: otherwise nobody would know.
+  if (claims["act"] !== undefined && !isName((claims["act"] as JsonObject | null)?.["sub"])) {
+    return "act";
+  }
   if (authTime !== undefined && !isInstant(authTime)) return "auth_time";
   return amr === undefined || (Array.isArray(amr) && amr.every(isName)) ? undefined : "amr";
 }

@@ -32,6 +32,7 @@ export const TOKEN_FAULTS = [
   "amr",
   "auth_time",
   "scope",
+  "act",
   "cnf",
   "expired",
 ] as const;

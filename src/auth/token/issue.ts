@@ -25,6 +25,8 @@ export interface AccessTokenClaims {
   readonly amr: readonly string[];
   readonly auth_time: number;
   readonly scope?: string;
+  /** Who acts, when that is not the subject (RFC 8693 §4.1). */
+  readonly act?: { readonly sub: string };
 }
 
 /** RFC 9068 §2.1: what tells an access token of ours from every other JWT we may sign. */

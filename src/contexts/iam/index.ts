@@ -1,10 +1,17 @@
 /** The iam context: users, the role catalogue, and who holds which role. */
-import type { DocumentCache, Invalidate, LoadRoles, ProvisionUser } from "../../auth/index.ts";
+import type {
+  DiscardUser,
+  DocumentCache,
+  Invalidate,
+  LoadRoles,
+  ProvisionUser,
+} from "../../auth/index.ts";
 import type { Route } from "../../http/route.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { createRoleStore, type RoleStore } from "./role-store.ts";
 import { createIamRoutes } from "./routes.ts";
 import { createIssuerNames, createLoadRoles, createProvisionUser } from "./store.ts";
+import { discardUser } from "./user-changes.ts";
 import { createUserStore, type UserStore } from "./user-store.ts";
 
 export type { Role, RoleStore } from "./role-store.ts";
@@ -25,6 +32,7 @@ export interface Iam {
   readonly routes: Route[];
   readonly loadRoles: LoadRoles;
   readonly provisionUser: ProvisionUser;
+  readonly discardUser: DiscardUser;
   /** The same operations for the command line. */
   readonly users: UserStore;
   readonly roles: RoleStore;
@@ -39,6 +47,7 @@ export function createIam(options: IamOptions): Iam {
     routes: createIamRoutes({ users, roles, issuers: [...foreignIssuers, ownIssuer] }),
     loadRoles: createLoadRoles(database, issuerNames, options.documents),
     provisionUser: createProvisionUser(issuerNames),
+    discardUser,
     users,
     roles,
   });

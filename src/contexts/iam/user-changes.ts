@@ -1,4 +1,4 @@
-import type { Identity, Invalidate, InvalidationKey } from "../../auth/index.ts";
+import type { DiscardUser, Identity, Invalidate, InvalidationKey } from "../../auth/index.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
@@ -65,6 +65,14 @@ export function createUserChanges(
     assignRoleToMany: changing(assignRoleToMany),
   };
 }
+
+/** For accounts that are erased; whoever calls it invalidates the identity. */
+export const discardUser: DiscardUser = async (tx, change) => {
+  const { rowCount } = await tx.query(sql`
+    SELECT FROM iam.users
+     WHERE id = ${change.userId} AND tenant_id = ${change.tenantId} AND NOT discarded`);
+  if (rowCount === 1) await discard(tx, change);
+};
 
 interface Changed<R> {
   readonly result: R;

@@ -60,6 +60,7 @@ export function claimsOf(subject: string, expiresAt = 1_800_001_800): Claims {
     amr: ["pwd"],
     authTime: 1_800_000_000,
     scope: undefined,
+    actor: undefined,
   };
 }
 
@@ -83,6 +84,7 @@ export function principalOf(subject: string, roles: Principal["roles"] = {}): Pr
     authTime: 1_800_000_000,
     expiresAt: 1_800_001_800,
     scope: undefined,
+    actor: undefined,
     apiKey: undefined,
     roles,
     permissions: { products_catalog: ["access_products"] },

@@ -1,0 +1,136 @@
+import type { Config } from "../../platform/config.ts";
+import { platformErrors } from "../../platform/errors.ts";
+import type { QueueMail } from "../../platform/mail.ts";
+import { forgetEntriesOf } from "../../platform/outbox-store.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import type { Place } from "../audit/place.ts";
+import { recordEvent } from "../audit/store.ts";
+import type { DiscardUser, Invalidate, InvalidationKey } from "../index.ts";
+import { accountDeletedMail } from "../mail/account-mails.ts";
+import { endSessions } from "../session/store-end.ts";
+import {
+  deleteAccount,
+  disableAccount,
+  enableAccount,
+  enableDue,
+  listImpersonations,
+  type Disabling,
+} from "./store-admin.ts";
+import type { Account } from "./store.ts";
+
+export interface StandingOptions {
+  readonly database: Database;
+  readonly invalidate: Invalidate;
+  readonly config: Pick<Config, "publicUrl">;
+}
+
+/** Who changes somebody's standing, for the audit log. */
+export interface By extends Partial<Place> {
+  /** An account id or `cli`. */
+  readonly actor: string;
+}
+
+type Whom = Pick<Account, "id"> & Partial<Pick<Account, "tenantId">>;
+
+/**
+ * Takes an account out of use: its sessions end, and those in which it acts as somebody else; live
+ * tokens count no more from the next request on, in every process. Throws `not_found`.
+ */
+export async function disable(
+  options: StandingOptions,
+  { id, tenantId }: Whom,
+  disabling: Disabling,
+  by: By,
+): Promise<void> {
+  await options.database.withTransaction(
+    async (tx) => {
+      if (!(await disableAccount(tx, id, disabling))) throw platformErrors.failure("not_found");
+      const keys = await endEverything(tx, options, id, "account_disabled");
+      await recordEvent(tx, {
+        action: disabling.kind === "banned" ? "account.ban" : "account.disable",
+        ...by,
+        subject: id,
+        tenantId,
+        reason: disabling.reason,
+      });
+      options.invalidate(tx, keys);
+    },
+    { revocation: true },
+  );
+}
+
+/** Throws `not_found`. */
+export async function enable(
+  { database, invalidate, config }: StandingOptions,
+  { id, tenantId }: Whom,
+  by: By,
+): Promise<void> {
+  await database.withTransaction(
+    async (tx) => {
+      if (!(await enableAccount(tx, id))) throw platformErrors.failure("not_found");
+      await recordEvent(tx, { action: "account.enable", ...by, subject: id, tenantId });
+      invalidate(tx, [{ kind: "identity", issuer: config.publicUrl, subject: id }]);
+    },
+    { revocation: true },
+  );
+}
+
+/** Takes accounts up again whose ban is over; returns how many. */
+export function enableWhoseBanEnded(database: Pick<Database, "withTransaction">): Promise<number> {
+  return database.withTransaction(async (tx) => {
+    const enabled = await enableDue(tx);
+    for (const { id, tenantId } of enabled) {
+      const reason = "the ban is over";
+      await recordEvent(tx, { action: "account.enable", subject: id, tenantId, reason });
+    }
+    return enabled.length;
+  });
+}
+
+export interface ErasureOptions extends StandingOptions {
+  readonly discardUser: DiscardUser;
+  readonly queueMail: QueueMail;
+}
+
+/**
+ * Erases an account: its row, credentials, sessions, tokens, and the mails that wait or are kept.
+ * The IAM user is discarded; ids stay in the audit log and where contexts wrote them. The last mail
+ * tells its owner and is no more of the account's. Throws `not_found`, `last_administrator`.
+ */
+export async function erase(
+  options: ErasureOptions,
+  account: Pick<Account, "id" | "tenantId" | "email" | "name" | "language">,
+  by: By & { readonly reason?: string | undefined },
+): Promise<void> {
+  const { id, tenantId, email: to, name, language } = account;
+  await options.database.withTransaction(
+    async (tx) => {
+      // Before the row goes: what is looked for hangs on it.
+      const keys = await endEverything(tx, options, id, "account_deleted");
+      await options.discardUser(tx, { userId: id, tenantId });
+      if (!(await deleteAccount(tx, id))) throw platformErrors.failure("not_found");
+      await forgetEntriesOf(tx, id);
+      const content = accountDeletedMail({ language, name });
+      await options.queueMail(tx, { name: "account_deleted", to, ...content });
+      await recordEvent(tx, { action: "account.delete", ...by, subject: id, tenantId });
+      options.invalidate(tx, keys);
+    },
+    { revocation: true },
+  );
+}
+
+/** Ends an account's sessions and those it opened as somebody else; returns what to invalidate. */
+async function endEverything(
+  tx: Transaction,
+  { config }: StandingOptions,
+  id: string,
+  reason: string,
+): Promise<InvalidationKey[]> {
+  await endSessions(tx, { accountId: id }, reason);
+  const keys: InvalidationKey[] = [{ kind: "identity", issuer: config.publicUrl, subject: id }];
+  for (const { sessionId, subjectId } of await listImpersonations(tx, id)) {
+    await endSessions(tx, { accountId: subjectId, sessionId }, reason);
+    keys.push({ kind: "session", id: sessionId });
+  }
+  return keys;
+}

@@ -1,0 +1,186 @@
+import { accountLimits } from "../../platform/limits.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
+import { columns, toAccount, type Account, type AccountRow } from "./store.ts";
+
+export type AccountStatus = "active" | "invited" | "deactivated" | "banned";
+
+/** An account as an administrator sees it. */
+export interface ManagedAccount {
+  readonly account: Account;
+  readonly status: AccountStatus;
+  readonly disabledReason: string | undefined;
+  readonly disabledUntil: Date | undefined;
+}
+
+interface ManagedRow extends AccountRow {
+  status: AccountStatus;
+  disabled_reason: string | null;
+  disabled_until: Date | null;
+}
+
+const status = sql`
+  CASE WHEN NOT a.active THEN coalesce(a.disabled_kind, 'deactivated')
+       WHEN NOT EXISTS (SELECT FROM auth.credentials c WHERE c.account_id = a.id) THEN 'invited'
+       ELSE 'active' END`;
+const managed = sql`${columns}, ${status} AS status, a.disabled_reason, a.disabled_until`;
+
+function toManaged(row: ManagedRow): ManagedAccount {
+  return Object.freeze({
+    account: toAccount(row),
+    status: row.status,
+    disabledReason: row.disabled_reason ?? undefined,
+    disabledUntil: row.disabled_until ?? undefined,
+  });
+}
+
+export interface AccountFilter {
+  readonly tenantId: string;
+  /** The beginning of an address, a user name or a name, without regard to case. */
+  readonly email?: string | undefined;
+  readonly username?: string | undefined;
+  readonly name?: string | undefined;
+  readonly status?: AccountStatus | undefined;
+  readonly skip: number;
+  readonly limit: number;
+}
+
+/** A page of a tenant's accounts in the order of creation, and how many match. */
+export async function searchAccounts(
+  database: Pick<Database, "query">,
+  filter: AccountFilter,
+): Promise<{ accounts: ManagedAccount[]; total: number }> {
+  const beginsWith = (column: Sql, text: string | undefined) =>
+    text === undefined
+      ? sql.empty
+      : sql` AND lower(${column}) LIKE ${`${escapeLike(text.toLowerCase())}%`}`;
+  const ofStatus = filter.status === undefined ? sql.empty : sql` AND ${status} = ${filter.status}`;
+  const matching = sql`
+      FROM auth.accounts a
+     WHERE a.tenant_id = ${filter.tenantId}${beginsWith(sql`a.email`, filter.email)}${beginsWith(
+       sql`a.username`,
+       filter.username,
+     )}${beginsWith(sql`a.name`, filter.name)}${ofStatus}`;
+  const [page, counted] = await Promise.all([
+    database.query<ManagedRow>(sql`
+      SELECT ${managed}${matching}
+       ORDER BY a.created_at, a.id LIMIT ${filter.limit} OFFSET ${filter.skip}`),
+    database.query<{ total: number }>(sql`SELECT count(*)::int AS total${matching}`),
+  ]);
+  return { accounts: page.rows.map(toManaged), total: counted.rows[0]!.total };
+}
+
+function escapeLike(text: string): string {
+  return text.replaceAll(/[\\%_]/g, String.raw`\$&`);
+}
+
+/** An account of this tenant; nobody else's. */
+export async function findManaged(
+  asker: Pick<Database, "query"> | Transaction,
+  id: string,
+  tenantId: string,
+): Promise<ManagedAccount | undefined> {
+  const { rows } = await asker.query<ManagedRow>(sql`
+    SELECT ${managed} FROM auth.accounts a WHERE a.id = ${id} AND a.tenant_id = ${tenantId}`);
+  return rows[0] && toManaged(rows[0]);
+}
+
+export interface Disabling {
+  readonly kind: "deactivated" | "banned";
+  readonly reason?: string | undefined;
+  /** When it comes back by itself. */
+  readonly until?: Date | undefined;
+}
+
+/** True if the account exists. Ending its sessions is the caller's part of the transaction. */
+export async function disableAccount(
+  tx: Transaction,
+  id: string,
+  { kind, reason, until }: Disabling,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(sql`
+    UPDATE auth.accounts
+       SET active = false, disabled_kind = ${kind}, disabled_reason = ${reason ?? null},
+           disabled_until = ${until ?? null}, version = version + 1, updated_at = now()
+     WHERE id = ${id}`);
+  return rowCount === 1;
+}
+
+export async function enableAccount(tx: Transaction, id: string): Promise<boolean> {
+  const { rowCount } = await tx.query(sql`
+    UPDATE auth.accounts
+       SET active = true, disabled_kind = NULL, disabled_reason = NULL, disabled_until = NULL,
+           version = version + 1, updated_at = now()
+     WHERE id = ${id}`);
+  return rowCount === 1;
+}
+
+/** Accounts whose ban is over, taken up again; what they are. */
+export async function enableDue(tx: Transaction): Promise<{ id: string; tenantId: string }[]> {
+  const { rows } = await tx.query<{ id: string; tenant_id: string }>(sql`
+    UPDATE auth.accounts
+       SET active = true, disabled_kind = NULL, disabled_reason = NULL, disabled_until = NULL,
+           version = version + 1, updated_at = now()
+     WHERE id = ANY(ARRAY(
+       SELECT id FROM auth.accounts
+        WHERE NOT active AND disabled_until <= clock_timestamp()
+        LIMIT ${accountLimits.reactivateBatchMax} FOR UPDATE SKIP LOCKED))
+    RETURNING id, tenant_id`);
+  return rows.map((row) => ({ id: row.id, tenantId: row.tenant_id }));
+}
+
+/** The row and everything that hangs on it: credentials, sessions, tokens, factors, keys. */
+export async function deleteAccount(tx: Transaction, id: string): Promise<boolean> {
+  const { rowCount } = await tx.query(sql`DELETE FROM auth.accounts WHERE id = ${id}`);
+  return rowCount === 1;
+}
+
+/**
+ * Another address, proven. Undefined when the account is gone, disabled, or its address is not
+ * `from` any more. Throws the unique violation of `accounts_email_key`.
+ */
+export async function replaceEmail(
+  tx: Transaction,
+  id: string,
+  change: { readonly from: string; readonly to: string; readonly isVerified: boolean },
+): Promise<Account | undefined> {
+  const { rows } = await tx.query<AccountRow>(sql`
+    UPDATE auth.accounts AS a
+       SET email = ${change.to}, email_verified = ${change.isVerified}, version = a.version + 1,
+           updated_at = now()
+     WHERE a.id = ${id} AND a.email = ${change.from} AND a.active
+    RETURNING ${columns}`);
+  return rows[0] && toAccount(rows[0]);
+}
+
+/** The first password of an account that was made without one; false when it has one. */
+export async function insertFirstPassword(
+  tx: Transaction,
+  id: string,
+  passwordHash: string,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(sql`
+    INSERT INTO auth.credentials (account_id, password_hash) VALUES (${id}, ${passwordHash})
+    ON CONFLICT DO NOTHING`);
+  return rowCount === 1;
+}
+
+/** Writes down who acts as whom in a session. */
+export async function insertImpersonation(
+  tx: Transaction,
+  row: { sessionId: string; actorId: string; subjectId: string; reason: string },
+): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO auth.impersonations (session_id, actor_id, subject_id, reason)
+    VALUES (${row.sessionId}, ${row.actorId}, ${row.subjectId}, ${row.reason})`);
+}
+
+/** Sessions in which somebody acts as another. */
+export async function listImpersonations(
+  tx: Transaction,
+  actorId: string,
+): Promise<{ sessionId: string; subjectId: string }[]> {
+  const { rows } = await tx.query<{ session_id: string; subject_id: string }>(sql`
+    SELECT session_id, subject_id FROM auth.impersonations WHERE actor_id = ${actorId}`);
+  return rows.map((row) => ({ sessionId: row.session_id, subjectId: row.subject_id }));
+}
