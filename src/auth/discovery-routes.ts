@@ -61,7 +61,7 @@ function describe(publicUrl: string, alg: string): object {
     revocation_endpoint: `${base}/oauth/revoke`,
     revocation_endpoint_auth_methods_supported: methods,
     response_types_supported: [],
-    grant_types_supported: ["client_credentials"],
+    grant_types_supported: ["client_credentials", "refresh_token"],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: [alg],
   };

@@ -37,6 +37,7 @@ const clientProperties = {
   scopes: Type.Array(Type.String()),
   audiences: Type.Array(Type.String()),
   active: Type.Boolean(),
+  refresh_tokens: Type.Boolean(),
   created_at: instant,
   secret_made_at: instant,
   previous_secret_until: Type.Union([instant, Type.Null()]),
@@ -73,6 +74,9 @@ const createRoute = ({ clients }: AdminClientDeps) =>
       name: Type.String({ minLength: 1, maxLength: limits.nameMaxCharacters }),
       scopes,
       audiences: Type.Optional(audiences),
+      refresh_tokens: Type.Optional(
+        Type.Boolean({ description: "Also get refresh tokens; usually the secret suffices." }),
+      ),
     }),
     bodyExample: { name: "menu printer", scopes: ["recipes_catalog:access_basic_features"] },
     responses: {
@@ -81,8 +85,12 @@ const createRoute = ({ clients }: AdminClientDeps) =>
     },
     async handler(request) {
       const { name, scopes: allowed, audiences: meant = [] } = request.body;
+      const refreshTokens = request.body.refresh_tokens === true;
       const by = actorIn(request);
-      const made = await clients.create({ name, scopes: allowed, audiences: meant }, by);
+      const made = await clients.create(
+        { name, scopes: allowed, audiences: meant, refreshTokens },
+        by,
+      );
       return json(201, { data: toViewWithSecret(made) }, NO_STORE);
     },
   });
@@ -188,6 +196,7 @@ function toView(client: Client) {
     scopes: client.scopes,
     audiences: client.audiences,
     active: client.active,
+    refresh_tokens: client.refreshTokens,
     created_at: client.createdAt.toISOString(),
     secret_made_at: client.secretMadeAt.toISOString(),
     previous_secret_until: client.previousUntil?.toISOString() ?? null,

@@ -48,7 +48,12 @@ export const clientCommands = [
         });
         const roles = (values.role ?? []).map(readRoleName);
         await assertRolesExist(directory, DEFAULT_TENANT_ID, roles);
-        const request = { name: positionals[0]!, scopes, audiences: values.audience ?? [] };
+        const request = {
+          name: positionals[0]!,
+          scopes,
+          audiences: values.audience ?? [],
+          refreshTokens: false,
+        };
         const { client, secret } = await clients.create(request, BY);
         const { id: userId, tenantId } = client;
         for (const role of roles)

@@ -2,6 +2,7 @@ import { enableWhoseBanEnded } from "../auth/accounts/standing.ts";
 import { removeExpiredOneTimeTokens } from "../auth/one-time/store.ts";
 import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
+import { removeExpiredGrants } from "../auth/oauth/store-grants.ts";
 import { removeExpiredSessions } from "../auth/session/store-end.ts";
 import { ATTACK_JOBS } from "./schedule-attacks.ts";
 import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";
@@ -15,6 +16,7 @@ import type { Job } from "./jobs.ts";
 export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
   { name: "trim the invalidation log", everyMs: jobLimits.trimLogMs, run: trimInvalidations },
   { name: "remove expired sessions", everyMs: jobLimits.expiredMs, run: removeExpiredSessions },
+  { name: "remove expired grants", everyMs: jobLimits.expiredMs, run: removeExpiredGrants },
   { name: "remove ended API keys", everyMs: jobLimits.expiredMs, run: removeEndedKeys },
   ...ATTACK_JOBS,
   {

@@ -103,7 +103,7 @@ test("the metadata name the issuer, the keys and the algorithm, and promise noth
     revocation_endpoint: `${OWN}/oauth/revoke`,
     revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
     response_types_supported: [],
-    grant_types_supported: ["client_credentials"],
+    grant_types_supported: ["client_credentials", "refresh_token"],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: ["RS256"],
   });

@@ -37,6 +37,7 @@ export interface ClientRequest {
   readonly name: string;
   readonly scopes: readonly string[];
   readonly audiences: readonly string[];
+  readonly refreshTokens: boolean;
 }
 
 /** Told once: the secret is nowhere kept. */
@@ -97,7 +98,7 @@ export function createClients(options: ClientsOptions): Clients {
 async function create(
   tx: Transaction,
   { provisionUser, ownIssuer: issuer, invalidate }: ClientsOptions,
-  { name, scopes, audiences }: ClientRequest,
+  { refreshTokens, ...request }: ClientRequest,
   by: ClientActor,
 ): Promise<ClientWithSecret> {
   const { tenantId, actor: createdBy } = by;
@@ -110,7 +111,7 @@ async function create(
   const { secret, digest: secretDigest } = makeSecret();
   const sessionId = newId(systemClock);
   await provisionUser(tx, { userId: id, issuer, subject: id, tenantId });
-  const fields = { id, tenantId, name, sessionId, secretDigest, scopes, audiences, createdBy };
+  const fields = { ...request, id, tenantId, sessionId, secretDigest, refreshTokens, createdBy };
   const client = await insertClient(tx, fields);
   await record(tx, "client.create", id, by);
   // A thread may remember that there was no such client.

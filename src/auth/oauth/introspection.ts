@@ -5,6 +5,7 @@ import type { KeyRing } from "../keys/key-ring.ts";
 import { parseToken } from "../token/parse.ts";
 import { isAuthentic, parseRefreshToken } from "../session/refresh-token.ts";
 import { findRefreshProof } from "../session/store-refresh.ts";
+import { findGrant } from "./store-grants.ts";
 import type { Client } from "./store.ts";
 
 export interface IntrospectionOptions {
@@ -77,13 +78,29 @@ async function introspectAccess(
 /** Undefined: not of the form of a refresh token. */
 async function introspectRefreshToken(
   { database, keyRing, ownIssuer }: IntrospectionOptions,
-  { tenantId }: Client,
+  client: Client,
   text: string,
 ): Promise<TokenIntrospection | undefined> {
+  const { tenantId } = client;
   const token = parseRefreshToken(text);
   if (token === undefined) return undefined;
   const key = keyRing.refreshKey(token.kid);
   if (key === undefined) return INACTIVE;
+  const grant = await findGrant(database, token.sessionId, client);
+  if (grant !== undefined) {
+    const isPresent = grant.counter === token.counter;
+    if (!isPresent || !isAuthentic(token, grant.refreshSecret, key)) return INACTIVE;
+    return {
+      active: true,
+      token_type: "refresh_token",
+      iss: ownIssuer,
+      sub: client.id,
+      client_id: client.id,
+      scope: grant.scope,
+      tid: client.tenantId,
+      exp: Math.floor(grant.expiresAt.getTime() / 1000),
+    };
+  }
   const found = await findRefreshProof(database, token.sessionId);
   // The present one of a live session: one that was used already is not good any more.
   if (found === undefined || found.counter !== token.counter) return INACTIVE;

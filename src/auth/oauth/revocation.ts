@@ -11,6 +11,7 @@ import { isAuthentic, parseRefreshToken } from "../session/refresh-token.ts";
 import { findRefreshProof } from "../session/store-refresh.ts";
 import { oauthError, type OAuthError } from "./oauth-error.ts";
 import { scopedPermissions } from "./scope.ts";
+import { findGrant, revokeGrant } from "./store-grants.ts";
 import type { Client } from "./store.ts";
 
 export interface ShownTokenOptions extends RevokeOptions {
@@ -38,6 +39,13 @@ export async function revokeShownToken(
   const refreshed = parseRefreshToken(text);
   if (refreshed !== undefined) {
     const key = options.keyRing.refreshKey(refreshed.kid);
+    const grant = key && (await findGrant(options.database, refreshed.sessionId, client));
+    if (grant !== undefined) {
+      if (isAuthentic(refreshed, grant.refreshSecret, key!)) {
+        await revokeGrant(options.database, refreshed.sessionId);
+      }
+      return DONE;
+    }
     const proof = key && (await findRefreshProof(options.database, refreshed.sessionId));
     if (proof === undefined || !isAuthentic(refreshed, proof.refreshSecret, key!)) return DONE;
     if (proof.tenantId !== client.tenantId) return DONE;

@@ -16,13 +16,15 @@ import {
 import { readParameters, type Parameters } from "./parameters.ts";
 import { revokeShownToken, type ShownTokenOptions } from "./revocation.ts";
 import type { Client } from "./store.ts";
-import { grantClientCredentials, type GrantOptions } from "./token.ts";
+import { grantRefreshToken, type RefreshGrantOptions } from "./refresh.ts";
+import { grantClientCredentials } from "./token.ts";
 
-export interface OAuthRouteDeps extends GrantOptions, IntrospectionOptions, ShownTokenOptions {
+export interface OAuthRouteDeps
+  extends RefreshGrantOptions, IntrospectionOptions, ShownTokenOptions {
   readonly authenticateClient: AuthenticateClient;
-  readonly config: GrantOptions["config"];
-  readonly database: IntrospectionOptions["database"] & ShownTokenOptions["database"];
-  readonly keyRing: GrantOptions["keyRing"] & IntrospectionOptions["keyRing"];
+  readonly config: RefreshGrantOptions["config"];
+  readonly database: ShownTokenOptions["database"];
+  readonly keyRing: RefreshGrantOptions["keyRing"];
 }
 
 /** A client names itself by the header `Authorization: Basic` or in the form (RFC 6749 §2.3.1). */
@@ -42,10 +44,12 @@ export function createOAuthRoutes(deps: OAuthRouteDeps): Route[] {
   return [
     defineRoute({
       ...common("/oauth/token", "Issues an access token to a machine client (RFC 6749)"),
-      description: "`client_credentials`; the scope is a list of `context:permission`.",
+      description:
+        "`client_credentials`, and `refresh_token` for clients registered to get one; the scope is a list of `context:permission`.",
       body: Type.Object({
         grant_type: Type.String(),
         scope: Type.Optional(Type.String()),
+        refresh_token: Type.Optional(Type.String()),
         resource: Type.Optional(Type.String({ description: "The audience; also `audience`." })),
         ...CREDENTIALS,
       }),
@@ -118,6 +122,7 @@ async function token(
 ): Promise<object | OAuthError> {
   const { grant_type: grantType } = parameters;
   if (grantType === undefined) return oauthError("invalid_request");
-  if (grantType !== "client_credentials") return oauthError("unsupported_grant_type");
-  return grantClientCredentials(deps, client, parameters);
+  if (grantType === "client_credentials") return grantClientCredentials(deps, client, parameters);
+  if (grantType === "refresh_token") return grantRefreshToken(deps, client, parameters);
+  return oauthError("unsupported_grant_type");
 }

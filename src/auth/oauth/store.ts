@@ -21,6 +21,8 @@ export interface Client {
   readonly scopes: readonly string[];
   readonly audiences: readonly string[];
   readonly active: boolean;
+  /** Also gets refresh tokens. */
+  readonly refreshTokens: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -37,6 +39,7 @@ interface ClientRow {
   scopes: string[];
   audiences: string[];
   active: boolean;
+  refresh_tokens: boolean;
   created_at: Date;
   updated_at: Date;
 }
@@ -47,7 +50,7 @@ const columns = sql`
   c.id, c.tenant_id, c.name, c.session_id, c.secret_digest, c.secret_made_at, c.scopes, c.audiences,
   CASE WHEN c.previous_until > now() THEN c.previous_digest END AS previous_digest,
   CASE WHEN c.previous_until > now() THEN c.previous_until END AS previous_until,
-  c.active, c.created_at, c.updated_at`;
+  c.active, c.refresh_tokens, c.created_at, c.updated_at`;
 
 const toClient = (row: ClientRow): Client =>
   Object.freeze({
@@ -62,6 +65,7 @@ const toClient = (row: ClientRow): Client =>
     scopes: Object.freeze(row.scopes),
     audiences: Object.freeze(row.audiences),
     active: row.active,
+    refreshTokens: row.refresh_tokens,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   });
@@ -103,16 +107,23 @@ export function createLoadMachine(database: Pick<Database, "read">): LoadMachine
 
 export type NewClient = Pick<
   Client,
-  "id" | "tenantId" | "name" | "sessionId" | "secretDigest" | "scopes" | "audiences"
+  | "id"
+  | "tenantId"
+  | "name"
+  | "sessionId"
+  | "secretDigest"
+  | "scopes"
+  | "audiences"
+  | "refreshTokens"
 > & { readonly createdBy: string };
 
 export async function insertClient(tx: Transaction, client: NewClient): Promise<Client> {
   const { rows } = await tx.query<ClientRow>(sql`
     INSERT INTO auth.oauth_clients AS c
-      (id, tenant_id, name, session_id, secret_digest, scopes, audiences, created_by)
+      (id, tenant_id, name, session_id, secret_digest, scopes, audiences, refresh_tokens, created_by)
     VALUES (${client.id}, ${client.tenantId}, ${client.name}, ${client.sessionId},
             ${client.secretDigest}, ${[...client.scopes]}, ${[...client.audiences]},
-            ${client.createdBy})
+            ${client.refreshTokens}, ${client.createdBy})
     RETURNING ${columns}`);
   return toClient(rows[0]!);
 }
