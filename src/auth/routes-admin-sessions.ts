@@ -141,6 +141,7 @@ const validateRoute = (deps: AdminSessionDeps) =>
           ]),
         }),
       },
+      404: { description: "`not_found`: no session of the tenant" },
     },
     async handler({ params: { session_id: sessionId }, principal: { tenantId }, body }) {
       const { address, user_agent: userAgent = "" } = body;

@@ -251,36 +251,43 @@ function newProduct() {
   };
 }
 
+const FORM = "application/x-www-form-urlencoded";
+
+/** All but those that take forms: they answer as RFC 6749 has it (`test/auth/oauth/`). */
 function readOperations(document: any): Operation[] {
+  const takesForm = ([, operation]: [string, any]) =>
+    operation.requestBody?.content[FORM] !== undefined;
   return Object.entries<any>(document.paths).flatMap(([path, methods]) =>
-    Object.entries<any>(methods).map(([method, operation]): Operation => {
-      const content = operation.requestBody?.content["application/json"];
-      const responses = Object.entries<any>(operation.responses).map(([status, response]) => [
-        Number(status),
-        checkOf(document, response),
-      ]);
-      const checks = new Map(responses as [number, ReturnType<typeof checkOf>][]);
-      const label = `${method.toUpperCase()} ${path}`;
-      return {
-        method: method.toUpperCase(),
-        path,
-        label,
-        isPublic: operation.security.length === 0,
-        permission: operation["x-permission"],
-        callers: operation["x-callers"] ?? [],
-        keyScope: operation["x-key-scope"],
-        aliases: operation["x-aliases"] ?? [],
-        parameters: operation.parameters,
-        body: content && { schema: content.schema, example: content.example },
-        statuses: new Set(checks.keys()),
-        faultsOf(answer) {
-          const check = checks.get(answer.status);
-          const where = `${label} → ${answer.status}`;
-          if (check === undefined) return [`${where} is not documented: ${answer.text}`];
-          return check(answer).map((fault) => `${where}: ${fault}: ${answer.text.slice(0, 300)}`);
-        },
-      };
-    }),
+    Object.entries<any>(methods)
+      .filter((entry) => !takesForm(entry))
+      .map(([method, operation]): Operation => {
+        const content = operation.requestBody?.content["application/json"];
+        const responses = Object.entries<any>(operation.responses).map(([status, response]) => [
+          Number(status),
+          checkOf(document, response),
+        ]);
+        const checks = new Map(responses as [number, ReturnType<typeof checkOf>][]);
+        const label = `${method.toUpperCase()} ${path}`;
+        return {
+          method: method.toUpperCase(),
+          path,
+          label,
+          isPublic: operation.security.length === 0,
+          permission: operation["x-permission"],
+          callers: operation["x-callers"] ?? [],
+          keyScope: operation["x-key-scope"],
+          aliases: operation["x-aliases"] ?? [],
+          parameters: operation.parameters,
+          body: content && { schema: content.schema, example: content.example },
+          statuses: new Set(checks.keys()),
+          faultsOf(answer) {
+            const check = checks.get(answer.status);
+            const where = `${label} → ${answer.status}`;
+            if (check === undefined) return [`${where} is not documented: ${answer.text}`];
+            return check(answer).map((fault) => `${where}: ${fault}: ${answer.text.slice(0, 300)}`);
+          },
+        };
+      }),
   );
 }
 

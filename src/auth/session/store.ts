@@ -197,16 +197,16 @@ export async function listSessions(
   return rows.map(toSession);
 }
 
-/** A live session of a tenant. */
+/** A session of a tenant, and whether it is alive. Undefined: there is none, or none any more. */
 export async function findSession(
   database: Pick<Database, "query">,
   sessionId: string,
   tenantId: string,
-): Promise<Session | undefined> {
-  const { rows } = await database.query<SessionRow>(sql`
-    SELECT ${columns} FROM auth.sessions s
-     WHERE s.id = ${sessionId} AND s.tenant_id = ${tenantId} AND ${alive}`);
-  return rows[0] && toSession(rows[0]);
+): Promise<{ readonly session: Session; readonly isAlive: boolean } | undefined> {
+  const { rows } = await database.query<SessionRow & { is_alive: boolean }>(sql`
+    SELECT ${columns}, (${alive}) AS is_alive FROM auth.sessions s
+     WHERE s.id = ${sessionId} AND s.tenant_id = ${tenantId}`);
+  return rows[0] && { session: toSession(rows[0]), isAlive: rows[0].is_alive };
 }
 
 export interface SessionFilter extends Page {

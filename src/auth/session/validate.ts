@@ -1,3 +1,4 @@
+import { platformErrors } from "../../platform/errors.ts";
 import type { Database } from "../../platform/postgres.ts";
 import type { CountryOf } from "../network/country.ts";
 import { changesOf, seenPlaceOf, trustOf, type SessionFlag } from "./changes.ts";
@@ -28,13 +29,18 @@ export type SessionValidation =
       readonly trust: number;
     };
 
-/** Whether a session is alive, and how much this use looks like its own. Changes nothing. */
+/**
+ * Whether a session is alive, and how much this use looks like its own. Changes nothing. Throws
+ * `not_found` for a session that is none of the tenant.
+ */
 export async function validateSession(
   { database, countryOf }: ValidateOptions,
   { sessionId, tenantId, address, userAgent }: SessionUse,
 ): Promise<SessionValidation> {
-  const session = await findSession(database, sessionId, tenantId);
-  if (session === undefined) return { active: false };
+  const found = await findSession(database, sessionId, tenantId);
+  if (found === undefined) throw platformErrors.failure("not_found");
+  const { session, isAlive } = found;
+  if (!isAlive) return { active: false };
   const now = await seenPlaceOf({ address, userAgent, requestId: "" }, countryOf);
   const changes = changesOf(session.seen, now);
   const { flags, deviceDigest } = session;
