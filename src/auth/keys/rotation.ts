@@ -51,8 +51,9 @@ const DAY_SECONDS = 86_400;
 export async function turnKeys({ database, config, log }: RotationDeps): Promise<number> {
   const everySeconds = config.keyRotationDays * DAY_SECONDS;
   const seen = await selectDuties(database, everySeconds);
+  const uses = usesOf(config);
+  if (!seen.some(isWork) && uses.every((use) => !isUseWork(seen, use))) return 0;
   const wanted = newPairsOf(seen, config.jwtAlgorithm);
-  if (wanted.length === 0 && !seen.some(isWork)) return 0;
   const maker = createKeyMaker({ config, log, sealing: await readSealingKeys(config) });
   for (const alg of wanted) await maker.prepare(alg, 1);
   return await database.withTransaction(async (tx) => {
@@ -63,13 +64,14 @@ export async function turnKeys({ database, config, log }: RotationDeps): Promise
     const loaded = kidsOf(duties, "isLoadedNow");
     if (loaded.length > 0) await markLoaded(tx, loaded);
     let count = over.length + loaded.length;
-    for (const use of usesOf(config))
-      count += await turnUse(tx, use, { duties, config, maker, log });
+    for (const use of uses) count += await turnUse(tx, use, { duties, config, maker, log });
     return count;
   });
 }
 
 const isWork = (duty: KeyDuty) => duty.isOver || duty.isLoadedNow;
+const isUseWork = (duties: readonly KeyDuty[], use: KeyUse) =>
+  missingStates(duties, use).length > 0 || rotates(duties, use);
 
 /** Of these algorithms a pair will be needed. */
 function newPairsOf(duties: readonly KeyDuty[], configured: Algorithm): AsymmetricAlgorithm[] {
@@ -79,8 +81,10 @@ function newPairsOf(duties: readonly KeyDuty[], configured: Algorithm): Asymmetr
   return rotates(duties, "sig") ? [...missing, next!.alg as AsymmetricAlgorithm] : missing;
 }
 
+/** A rotation waits while as many keys retire as a key set may hold. */
 function rotates(duties: readonly KeyDuty[], use: KeyUse): boolean {
-  const own = duties.filter((duty) => duty.use === use);
+  const own = duties.filter((duty) => duty.use === use && !duty.isOver);
+  if (own.length >= keyLimits.keySetMax) return false;
   return own.some((duty) => duty.isDue) && own.some((duty) => duty.isReady);
 }
 
@@ -102,11 +106,7 @@ async function turnUse(tx: Transaction, use: KeyUse, turn: Turn): Promise<number
   const missing = missingStates(duties, use);
   for (const state of missing) await maker.insert(tx, use, state, config.jwtAlgorithm);
   if (missing.length > 0 || !rotates(duties, use)) return missing.length;
-  const ofUse = duties.filter((duty) => duty.use === use && !duty.isOver);
-  if (ofUse.length >= keyLimits.keySetMax) {
-    log.warn({ event: "key_rotation_waits", use }, "too many keys retire: the rotation waits");
-    return 0;
-  }
+  const ofUse = duties.filter((duty) => duty.use === use);
   const [from, to] = ["active", "next"].map((state) => ofUse.find((key) => key.state === state)!);
   await activateNext(tx, use);
   // What follows is of the same kind: another algorithm is brought in at a start.
