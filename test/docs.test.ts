@@ -4,17 +4,23 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SETTINGS } from "../src/platform/settings.ts";
-import { allErrors, environmentExample, errorsTable, settingsTable } from "./support/tables.ts";
+import {
+  allErrors,
+  doctorTable,
+  environmentExample,
+  errorsTable,
+  settingsTable,
+} from "./support/tables.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const RENEW = "renew it: node --import tsx test/support/print-tables.ts";
 const readText = (name: string) => readFileSync(join(ROOT, name), "utf8");
 
-function between(marker: string): string {
+function between(marker: string, page = "README.md"): string {
   const found = new RegExp(`<!-- ${marker} -->([\\s\\S]*?)<!-- /${marker} -->`).exec(
-    readText("README.md"),
+    readText(page),
   );
-  assert.ok(found !== null, `README.md has a table between <!-- ${marker} --> markers`);
+  assert.ok(found !== null, `${page} has a table between <!-- ${marker} --> markers`);
   return found[1]!.trim();
 }
 
@@ -35,6 +41,10 @@ test("README names every error code, and none that does not exist", async () => 
   const rows = between("errors");
   assert.deepEqual(namesIn(rows).toSorted(), Object.keys(await allErrors()).toSorted());
   assert.equal(rows, await errorsTable(), RENEW);
+});
+
+test("docs/doctor.md names every finding with its cause and command", () => {
+  assert.equal(between("doctor", "docs/doctor.md"), doctorTable(), RENEW);
 });
 
 test(".env.example holds every setting with its default", () => {

@@ -1,4 +1,6 @@
+import { readSealingKeys } from "../auth/keys/sealing-keys.ts";
 import { readKeys } from "../auth/keys/store.ts";
+import { listKeys, type ListedKey } from "../auth/keys/store-rows.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import { AppError } from "../platform/errors.ts";
@@ -8,17 +10,25 @@ import type { Logger } from "../platform/log.ts";
 import { waitingMigrations } from "../platform/migrate.ts";
 import { createDatabase, openListener, type Database } from "../platform/postgres.ts";
 import { sql } from "../platform/sql.ts";
-import type { Finding } from "./doctor.ts";
+import {
+  found,
+  severityOf,
+  well,
+  type Finding,
+  type FindingCode,
+  type Tell,
+} from "./doctor-findings.ts";
 
-type Tell = (finding: Finding) => void;
-
-/** Looks at the server, and goes no further than the first thing that makes the rest pointless. */
+/**
+ * Looks at the server, and goes no further than the first thing that makes the rest pointless.
+ * Answers the kid of the key that signs, where it could be read.
+ */
 export async function examineDatabase(
   config: Config,
   url: string,
   log: Logger,
   tell: Tell,
-): Promise<void> {
+): Promise<readonly string[]> {
   const database = createDatabase({
     url,
     connections: cliLimits.connectionsCount,
@@ -28,22 +38,22 @@ export async function examineDatabase(
   try {
     const reached = await reachable(database, config);
     tell(reached);
-    if (reached.verdict === "fail") return;
+    if (severityOf(reached) === "error") return [];
     tell(await clockOf(database));
     tell(await connectionsOf(database, config));
     tell(await notifications(database, url, log));
     const migrations = await migrationsOf(url, log);
     tell(migrations);
-    if (migrations.verdict === "ok") tell(await keysOf(database, config));
+    return migrations.code === undefined ? await examineKeys(database, config, tell) : [];
   } finally {
     await database.end();
   }
 }
 
-function failed(name: string, error: unknown): Finding {
+function failed(name: string, code: FindingCode, error: unknown): Finding {
   const { message } = error as Error;
   const note = error instanceof AppError ? (error.note ?? causeOf(error)) : undefined;
-  return { name, verdict: "fail", text: note === undefined ? message : `${message} (${note})` };
+  return found(name, code, note === undefined ? message : `${message} (${note})`);
 }
 
 function causeOf(error: Error): string | undefined {
@@ -57,15 +67,13 @@ async function reachable(database: Database, config: Config): Promise<Finding> {
       sql`SELECT current_setting('server_version_num') AS version`,
     );
     const major = Math.floor(Number(rows[0]!.version) / 10_000);
-    const isKnown = major >= cliLimits.serverVersionMin && major <= cliLimits.serverVersionMax;
     const where = config.databaseUrl === undefined ? "embedded" : "DATABASE_URL";
-    return {
-      name,
-      verdict: major < cliLimits.serverVersionMin ? "fail" : isKnown ? "ok" : "warn",
-      text: `PostgreSQL ${major} (${where})${isKnown ? "" : ": tried with 15 to 18"}`,
-    };
+    const text = `PostgreSQL ${major} (${where})`;
+    if (major < cliLimits.serverVersionMin) return found(name, "database_too_old", text);
+    if (major > cliLimits.serverVersionMax) return found(name, "database_untried", text);
+    return well(name, text);
   } catch (error) {
-    return failed(name, error);
+    return failed(name, "database_away", error);
   }
 }
 
@@ -84,8 +92,9 @@ async function clockOf(database: Database): Promise<Finding> {
 
 export function clockFinding(apartMs: number): Finding {
   const text = `${(apartMs / 1000).toFixed(1)} s apart from the database's`;
-  if (apartMs > cliLimits.clockApartMaxMs) return { name: "clock", verdict: "fail", text };
-  return { name: "clock", verdict: apartMs > cliLimits.clockApartWarnMs ? "warn" : "ok", text };
+  if (apartMs > cliLimits.clockApartMaxMs) return found("clock", "clock_far_apart", text);
+  if (apartMs > cliLimits.clockApartWarnMs) return found("clock", "clock_apart", text);
+  return well("clock", text);
 }
 
 /** During a reload there are twice as many processes. */
@@ -94,12 +103,11 @@ async function connectionsOf(database: Database, config: Config): Promise<Findin
     SELECT current_setting('max_connections')::int
          - current_setting('superuser_reserved_connections')::int AS free`);
   const { free } = rows[0]!;
-  const needed = 2 * config.webConcurrency * config.databaseConnections;
-  return {
-    name: "connections",
-    verdict: needed <= free ? "ok" : "warn",
-    text: `${needed} wanted in a reload, ${free} to be had`,
-  };
+  const needed = config.webConcurrency * config.databaseConnections;
+  const text = `${needed} wanted, ${2 * needed} in a reload, ${free} to be had`;
+  if (needed > free) return found("connections", "connections_exceeded", text);
+  if (2 * needed > free) return found("connections", "connections_few", text);
+  return well("connections", text);
 }
 
 /** A transaction pooler accepts LISTEN and delivers nothing. */
@@ -126,13 +134,7 @@ async function notifications(database: Database, url: string, log: Logger): Prom
     });
   });
   await listener?.close();
-  return heard
-    ? { name, verdict: "ok", text: "arrive" }
-    : {
-        name,
-        verdict: "warn",
-        text: "do not arrive: behind a transaction pooler? Give a direct connection",
-      };
+  return heard ? well(name, "arrive") : found(name, "notifications_lost", "do not arrive");
 }
 
 async function migrationsOf(url: string, log: Logger): Promise<Finding> {
@@ -140,20 +142,36 @@ async function migrationsOf(url: string, log: Logger): Promise<Finding> {
   try {
     const waiting = await waitingMigrations(url, log);
     return waiting.length === 0
-      ? { name, verdict: "ok", text: "up to date" }
-      : { name, verdict: "warn", text: `${waiting.join(", ")} not applied: brigade migrate` };
+      ? well(name, "up to date")
+      : found(name, "migrations_waiting", waiting.join(", "));
   } catch (error) {
-    return failed(name, error);
+    return failed(name, "migrations_changed", error);
   }
 }
 
-async function keysOf(database: Database, config: Config): Promise<Finding> {
-  const name = "signing keys";
+const ROTATION_STUCK_MS = 3_600_000;
+
+async function examineKeys(
+  database: Database,
+  config: Config,
+  tell: Tell,
+): Promise<readonly string[]> {
+  const name = "keys";
   try {
     const { signatures, macs } = await readKeys(database, config);
     const count = signatures.length + macs.length;
-    return { name, verdict: "ok", text: count === 0 ? "none yet" : `${count}, all opened` };
+    tell(well(name, count === 0 ? "none yet" : `${count}, all sound`));
+    const [first] = await readSealingKeys(config);
+    const listed = (await listKeys(database)).filter(({ state }) => state !== "gone");
+    const older = listed.filter(({ sealedWith }) => sealedWith !== first?.id);
+    const named = (keys: readonly ListedKey[]) => keys.map(({ kid }) => kid).join(" ");
+    if (older.length > 0) tell(found(name, "keys_sealed_by_older", named(older)));
+    const since = systemClock.nowMs() - ROTATION_STUCK_MS;
+    const stuck = listed.filter((key) => (key.rotationAskedAt?.getTime() ?? Infinity) < since);
+    if (stuck.length > 0) tell(found(name, "key_rotation_stuck", named(stuck)));
+    return signatures.filter(({ state }) => state === "active").map(({ kid }) => kid);
   } catch (error) {
-    return failed(name, error);
+    tell(failed(name, "keys_unreadable", error));
+    return [];
   }
 }

@@ -208,6 +208,10 @@ export const cliLimits = Object.freeze({
   clockApartWarnMs: 1_000,
   clockApartMaxMs: 10_000,
   notificationWaitMs: 2_000,
+  serviceWaitMs: 3_000,
+  /** One password hash: less is guessed too quickly, more keeps logins waiting. */
+  hashMinMs: 5,
+  hashMaxMs: 1_000,
 });
 
 export const sharedMemoryLimits = Object.freeze({

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { FINDINGS } from "../../src/cli/doctor-findings.ts";
 import type { ErrorTable } from "../../src/platform/errors.ts";
 import { SETTINGS } from "../../src/platform/settings.ts";
 
@@ -23,6 +24,17 @@ export async function errorsTable(): Promise<string> {
     .toSorted(([a, { status: x }], [b, { status: y }]) => x - y || (a < b ? -1 : 1))
     .map(([name, { status, title }]) => [`\`${name}\``, String(status), title]);
   return table(["Code", "Status", "Title"], rows);
+}
+
+/** The table of `docs/doctor.md`. */
+export function doctorTable(): string {
+  const rows = Object.entries(FINDINGS).map(([name, { severity, cause, command }]) => [
+    `\`${name}\``,
+    severity,
+    cause,
+    `\`${command}\``,
+  ]);
+  return table(["Code", "Severity", "Cause", "What to run or change"], rows);
 }
 
 /** `.env.example`: every variable with its default, commented out. */

@@ -131,7 +131,9 @@ test("a retired refresh key stays while a live session's token was made with it"
   });
   while ((await turnKeys(deps())) > 0);
   assert.equal(await kid("mac", "retiring"), old);
-  await held.database.query(sql`UPDATE auth.sessions SET ended_at = now(), end_reason = 'logout' WHERE id = ${id}`);
+  await held.database.query(
+    sql`UPDATE auth.sessions SET ended_at = now(), end_reason = 'logout' WHERE id = ${id}`,
+  );
   assert.equal(await turnKeys(deps()), 1);
 });
 

@@ -1,0 +1,74 @@
+import { hashPassword } from "../auth/password/hash.ts";
+import { fetchLimited } from "../platform/breaker.ts";
+import { systemClock } from "../platform/clock.ts";
+import type { Config } from "../platform/config.ts";
+import { cliLimits } from "../platform/limits.ts";
+import { found, well, type Finding, type Tell } from "./doctor-findings.ts";
+import { examineMail } from "./doctor-mail.ts";
+
+/** An issuer whose discovery and keys others must be able to read. */
+export interface ExaminedIssuer {
+  readonly issuer: string;
+  /** Of the key that signs, where we know it. */
+  readonly kid: string | undefined;
+}
+
+/** What we call and what calls us: our own issuer, mail and counters, and the cost of a hash. */
+export async function examineServices(
+  config: Config,
+  kids: readonly string[] | undefined,
+  tell: Tell,
+): Promise<void> {
+  tell(hashCost(timeHash(config)));
+  for (const issuer of issuersOf(config, kids)) tell(await examineIssuer(issuer));
+  tell(await examineMail(config));
+}
+
+/** Our own; another one that is trusted some day is one more line. */
+function issuersOf(
+  { publicUrl }: Config,
+  kids: readonly string[] | undefined,
+): readonly ExaminedIssuer[] {
+  return [{ issuer: publicUrl, kid: kids?.[0] }];
+}
+
+/** The quicker of two: the first one loads code. */
+function timeHash({ passwordHash }: Config): number {
+  const times = [1, 2].map(() => {
+    const beganMs = systemClock.monotonicMs();
+    hashPassword("a password to measure with", passwordHash);
+    return systemClock.monotonicMs() - beganMs;
+  });
+  return Math.min(...times);
+}
+
+export function hashCost(milliseconds: number): Finding {
+  const name = "password hash";
+  const text = `${milliseconds.toFixed(0)} ms`;
+  if (milliseconds < cliLimits.hashMinMs) return found(name, "hash_too_cheap", text);
+  if (milliseconds > cliLimits.hashMaxMs) return found(name, "hash_too_costly", text);
+  return well(name, text);
+}
+
+/** Discovery names the issuer, its key set is there, and the key that signs is in it. */
+export async function examineIssuer({ issuer, kid }: ExaminedIssuer): Promise<Finding> {
+  const name = "issuer";
+  const read = async (url: string): Promise<Record<string, unknown>> => {
+    const { status, body } = await fetchLimited(url, { timeoutMs: cliLimits.serviceWaitMs });
+    if (status !== 200) throw new Error(`status ${status}`);
+    return JSON.parse(Buffer.from(body).toString("utf8")) as Record<string, unknown>;
+  };
+  try {
+    const discovery = await read(`${issuer}/.well-known/openid-configuration`);
+    if (discovery["issuer"] !== issuer) {
+      return found(name, "issuer_mismatch", `${issuer} answers as another issuer`);
+    }
+    const { keys } = await read(String(discovery["jwks_uri"]));
+    const isThere = (keys as { kid?: string }[]).some((key) => key.kid === kid);
+    return kid === undefined || isThere
+      ? well(name, issuer)
+      : found(name, "issuer_mismatch", `${issuer} does not publish the key ${kid}`);
+  } catch (error) {
+    return found(name, "issuer_away", `${issuer}: ${(error as Error).message}`);
+  }
+}
