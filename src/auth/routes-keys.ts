@@ -1,6 +1,6 @@
 import { Type } from "../http/schema.ts";
 import { json } from "../http/reply.ts";
-import { defineRoute, type Access, type Route } from "../http/route.ts";
+import { type Access, defineRoute, type Route, STEP_UP } from "../http/route.ts";
 import type { Config } from "../platform/config.ts";
 import { platformErrors } from "../platform/errors.ts";
 import type { Database } from "../platform/postgres.ts";
@@ -95,7 +95,7 @@ const rotateRoute = (deps: KeyRouteDeps) =>
       "their tokens are refused everywhere when this answers, the caller's own one included.",
     ].join(" "),
     tag: "auth",
-    access: ACCESS,
+    access: { ...ACCESS, stepUp: STEP_UP },
     body: rotateBody,
     bodyOptional: true,
     bodyExample: { use: "sig" },

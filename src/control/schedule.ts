@@ -1,5 +1,8 @@
 import { enableWhoseBanEnded } from "../auth/accounts/standing.ts";
 import { removeExpiredOneTimeTokens } from "../auth/one-time/store.ts";
+import { removeExpiredTrustedDevices } from "../auth/mfa/store-devices.ts";
+import { removeExpiredWebauthnChallenges } from "../auth/mfa/store-passkeys.ts";
+import { removeExpiredEnrolments } from "../auth/mfa/store-totp.ts";
 import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredGrants } from "../auth/oauth/store-grants.ts";
@@ -19,6 +22,21 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
   { name: "remove expired grants", everyMs: jobLimits.expiredMs, run: removeExpiredGrants },
   { name: "remove ended API keys", everyMs: jobLimits.expiredMs, run: removeEndedKeys },
   ...ATTACK_JOBS,
+  {
+    name: "remove expired passkey challenges",
+    everyMs: jobLimits.expiredMs,
+    run: removeExpiredWebauthnChallenges,
+  },
+  {
+    name: "remove expired TOTP enrolments",
+    everyMs: jobLimits.expiredMs,
+    run: removeExpiredEnrolments,
+  },
+  {
+    name: "remove expired trusted devices",
+    everyMs: jobLimits.expiredMs,
+    run: removeExpiredTrustedDevices,
+  },
   {
     name: "remove expired one-time tokens",
     everyMs: jobLimits.expiredMs,

@@ -1,17 +1,20 @@
 import { platformErrors } from "../../platform/errors.ts";
+import type { QueueMail } from "../../platform/mail.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { placeOf } from "../audit/place.ts";
-import { recordEvent, type AuditAction } from "../audit/store.ts";
+import { recordEvent } from "../audit/store.ts";
 import type { Invalidate } from "../index.ts";
+import { factorChangedMail, type FactorEvent } from "../mail/factor-mails.ts";
 import type { Caller } from "../session/open.ts";
 import { endSessions } from "../session/store-end.ts";
 import { deleteTrustedDevices } from "./store-devices.ts";
-import { holdAccount, refreshFactors } from "./store-factors.ts";
+import { findRecipient, holdAccount, refreshFactors } from "./store-factors.ts";
 import { replaceRecoveryCodes } from "./store-recovery.ts";
 
 export interface ChangeFactorsOptions {
   readonly database: Database;
   readonly invalidate: Invalidate;
+  readonly queueMail: QueueMail;
   /** `iss` of our own tokens. */
   readonly ownIssuer: string;
 }
@@ -23,7 +26,7 @@ export interface FactorChange {
   readonly actor?: string;
   /** The session that goes on. */
   readonly sessionId: string | undefined;
-  readonly action: Extract<AuditAction, `mfa.${string}`>;
+  readonly action: FactorEvent;
   readonly reason?: string;
   readonly caller: Caller;
 }
@@ -35,8 +38,8 @@ export type ChangeFactors = <T>(
 
 /**
  * Changes what an account proves itself with, in one transaction with what follows from it: its
- * other sessions end (ASVS 7.4.3), no device is trusted any more, and every token is looked up
- * anew. Throws `not_found` without an active account; whatever `body` throws changes nothing.
+ * other sessions end (ASVS 7.4.3), no device is trusted any more, its owner gets a mail, and every
+ * token is looked up anew. Throws `not_found` without an active account; whatever `body` throws changes nothing.
  */
 export function createChangeFactors(options: ChangeFactorsOptions): ChangeFactors {
   return (change, body) =>
@@ -54,7 +57,7 @@ export function createChangeFactors(options: ChangeFactorsOptions): ChangeFactor
 /** The same for a transaction that holds the account already. */
 export async function followFactorChange(
   tx: Transaction,
-  { invalidate, ownIssuer: issuer }: Omit<ChangeFactorsOptions, "database">,
+  { invalidate, queueMail, ownIssuer: issuer }: Omit<ChangeFactorsOptions, "database">,
   { accountId, tenantId, actor = accountId, sessionId, action, reason, caller }: FactorChange,
 ): Promise<void> {
   const factors = await refreshFactors(tx, accountId);
@@ -70,5 +73,8 @@ export async function followFactorChange(
     reason,
     ...placeOf(caller),
   });
+  const { email: to, name, language } = await findRecipient(tx, accountId);
+  const mail = factorChangedMail({ language, name, event: action });
+  await queueMail(tx, { name: "factor_changed", accountId, to, ...mail });
   invalidate(tx, [{ kind: "identity", issuer, subject: accountId }]);
 }

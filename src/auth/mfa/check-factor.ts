@@ -1,10 +1,12 @@
 import type { Clock } from "../../platform/clock.ts";
+import type { QueueMail } from "../../platform/mail.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import type { Account } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
+import { recoveryCodeUsedMail } from "../mail/factor-mails.ts";
 import { isSealedByFirst, seal, unseal } from "../keys/envelope.ts";
 import type { Caller } from "../session/open.ts";
 import type { Throttle } from "../throttle/throttle.ts";
@@ -17,6 +19,7 @@ import {
   type Passkey,
   type WebauthnPurpose,
 } from "./store-passkeys.ts";
+import { findRecipient } from "./store-factors.ts";
 import { countRecoveryCodes, hasRecoveryCode, useRecoveryCode } from "./store-recovery.ts";
 import { findTotp, takeStep } from "./store-totp.ts";
 import { matchTotp } from "./totp.ts";
@@ -32,6 +35,7 @@ export interface CheckFactorOptions {
   readonly throttle: Throttle;
   readonly sealingKeys: SealingKeys;
   readonly party: RelyingParty;
+  readonly queueMail: QueueMail;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
@@ -144,7 +148,7 @@ async function totpProof(
 }
 
 async function recoveryProof(
-  { database }: CheckFactorOptions,
+  { database, queueMail }: CheckFactorOptions,
   { account: { id, tenantId }, caller }: FactorRequest,
   code: string,
 ): Promise<FactorProof | undefined> {
@@ -164,6 +168,9 @@ async function recoveryProof(
         reason: `${left} left`,
         ...placeOf(caller),
       });
+      const { email: to, name, language } = await findRecipient(tx, id);
+      const mail = recoveryCodeUsedMail({ language, name, left });
+      await queueMail(tx, { name: "recovery_code_used", accountId: id, to, ...mail });
       return true;
     },
   };

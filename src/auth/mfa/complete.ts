@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { newId } from "../../platform/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { QueueMail } from "../../platform/mail.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { findAccountById, holdCredentialOf, type Account } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
@@ -36,6 +37,7 @@ export interface CompleteOptions {
   readonly throttle: Throttle;
   readonly policyOf: PolicyOf;
   readonly invalidate: Invalidate;
+  readonly queueMail: QueueMail;
   readonly ownIssuer: string;
   readonly clock: Clock;
 }

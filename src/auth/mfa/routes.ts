@@ -1,6 +1,7 @@
 import type { Route } from "../../http/route.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Config } from "../../platform/config.ts";
+import type { QueueMail } from "../../platform/mail.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Database } from "../../platform/postgres.ts";
 import type { Invalidate } from "../index.ts";
@@ -31,6 +32,7 @@ export interface MfaRoutesOptions {
   readonly passwords: Passwords;
   readonly keyRing: TokenOptions["keyRing"];
   readonly invalidate: Invalidate;
+  readonly queueMail: QueueMail;
   readonly throttle: Throttle;
   readonly policyOf: PolicyOf;
   readonly enter: Enter;

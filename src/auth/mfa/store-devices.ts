@@ -88,6 +88,15 @@ export async function deleteTrustedDevices(
   return rowCount;
 }
 
+/** Removes a batch of devices whose time is over; returns how many went. */
+export async function removeExpiredTrustedDevices(asker: Pick<Database, "query">): Promise<number> {
+  const { rowCount } = await asker.query(sql`
+    DELETE FROM auth.trusted_devices WHERE id IN (
+      SELECT id FROM auth.trusted_devices WHERE expires_at < clock_timestamp()
+       LIMIT ${limits.cleanBatchMax} FOR UPDATE SKIP LOCKED)`);
+  return rowCount;
+}
+
 function digestOf(token: string): Buffer {
   return createHash("sha256").update(token).digest();
 }

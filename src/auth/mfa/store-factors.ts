@@ -1,5 +1,21 @@
 import type { Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
+import { toLanguage, type Language } from "../mail/language.ts";
+
+/** Whom a mail about an account goes to. */
+export interface Recipient {
+  readonly email: string;
+  readonly name: string | undefined;
+  readonly language: Language;
+}
+
+export async function findRecipient(tx: Transaction, accountId: string): Promise<Recipient> {
+  const { rows } = await tx.query<{ email: string; name: string | null; language: string | null }>(
+    sql`SELECT email, name, language FROM auth.accounts WHERE id = ${accountId}`,
+  );
+  const { email, name, language } = rows[0]!;
+  return { email, name: name ?? undefined, language: toLanguage(language) };
+}
 
 /** Locks the account until the end of the transaction; false for none that is active. */
 export async function holdAccount(tx: Transaction, accountId: string): Promise<boolean> {

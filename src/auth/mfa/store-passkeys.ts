@@ -157,6 +157,17 @@ export async function consumeWebauthnChallenge(
   return rowCount === 1;
 }
 
+/** Removes a batch of challenges that nobody signed in time; returns how many went. */
+export async function removeExpiredWebauthnChallenges(
+  asker: Pick<Database, "query">,
+): Promise<number> {
+  const { rowCount } = await asker.query(sql`
+    DELETE FROM auth.webauthn_challenges WHERE digest IN (
+      SELECT digest FROM auth.webauthn_challenges WHERE expires_at < clock_timestamp()
+       LIMIT ${limits.cleanBatchMax} FOR UPDATE SKIP LOCKED)`);
+  return rowCount;
+}
+
 function digestOf(challenge: string): Buffer {
   return createHash("sha256").update(challenge).digest();
 }

@@ -76,6 +76,15 @@ export async function takeStep(
   return rowCount === 1;
 }
 
+/** Removes a batch of generators that nobody confirmed in time; returns how many went. */
+export async function removeExpiredEnrolments(asker: Pick<Database, "query">): Promise<number> {
+  const { rowCount } = await asker.query(sql`
+    DELETE FROM auth.totp_enrolments WHERE account_id IN (
+      SELECT account_id FROM auth.totp_enrolments WHERE expires_at < clock_timestamp()
+       LIMIT ${limits.cleanBatchMax} FOR UPDATE SKIP LOCKED)`);
+  return rowCount;
+}
+
 export async function deleteTotp(tx: Transaction, accountId: string): Promise<boolean> {
   const { rowCount } = await tx.query(sql`DELETE FROM auth.totp WHERE account_id = ${accountId}`);
   return rowCount === 1;

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { removeExpiredTrustedDevices } from "../../../src/auth/mfa/store-devices.ts";
+import { removeExpiredWebauthnChallenges } from "../../../src/auth/mfa/store-passkeys.ts";
+import { removeExpiredEnrolments } from "../../../src/auth/mfa/store-totp.ts";
 import { createDatabase } from "../../../src/platform/postgres.ts";
+import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { silentLog } from "../../support/log.ts";
@@ -257,6 +261,16 @@ test("each recovery code opens one session, also of parallel logins, and the cou
   const code = made.body.recovery_codes[0].toLowerCase();
   const fresh = await complete(app, { challenge_token, method: "recovery_code", code });
   assert.equal(fresh.status, 200);
+  const mails = await run<{ name: string }>(sql`
+    SELECT payload ->> 'name' AS name FROM platform.outbox
+     WHERE payload ->> 'account_id' = ${ana.user["id"]} ORDER BY id`);
+  const told = mails.map(({ name }) => name).filter((name) => /factor|recovery/.test(name));
+  assert.deepEqual(told, [
+    "factor_changed",
+    "recovery_code_used",
+    "factor_changed",
+    "recovery_code_used",
+  ]);
   const stored = JSON.stringify(await run(sql`SELECT * FROM auth.recovery_codes`));
   assert.ok(!stored.includes(made.body.recovery_codes[1].replaceAll("-", "")));
 });
@@ -327,9 +341,51 @@ test("mfa.mode off asks nobody; required lets somebody without a factor enrol an
   assert.notEqual(status.body.totp, null);
 });
 
+test("what is past its time is removed, and nothing else", async () => {
+  const ana = await registerWithTotp(app);
+  const id = ana.user["id"];
+  const rows = () =>
+    run<{ challenges: number; enrolments: number; devices: number }>(sql`
+      SELECT (SELECT count(*)::int FROM auth.webauthn_challenges) AS challenges,
+             (SELECT count(*)::int FROM auth.totp_enrolments) AS enrolments,
+             (SELECT count(*)::int FROM auth.trusted_devices) AS devices`);
+  for (const table of ["webauthn_challenges", "totp_enrolments", "trusted_devices"]) {
+    await db.database.query({ text: `DELETE FROM auth.${table}`, values: [] });
+  }
+  for (const end of ["-1 second", "1 hour"]) {
+    await run(sql`INSERT INTO auth.webauthn_challenges (digest, purpose, account_id, expires_at)
+      VALUES (sha256(${end}::bytea), 'login', NULL, now() + ${end}::interval)`);
+    await run(sql`INSERT INTO auth.trusted_devices (id, account_id, digest, expires_at)
+      VALUES (gen_random_uuid(), ${id}, sha256(${end}::bytea), now() + ${end}::interval)`);
+  }
+  await run(sql`INSERT INTO auth.totp_enrolments (account_id, owner, sealed, expires_at)
+    VALUES (${id}, 'x', 'x', now() - interval '1 second')`);
+  const done = [
+    await removeExpiredWebauthnChallenges(db.database),
+    await removeExpiredTrustedDevices(db.database),
+    await removeExpiredEnrolments(db.database),
+  ];
+  assert.deepEqual(done, [1, 1, 1]);
+  assert.deepEqual(await rows(), [{ challenges: 1, enrolments: 0, devices: 1 }]);
+});
+
 test("a factor that appeared while the password was checked is asked for", async () => {
   const ana = await registerSomebody(app);
-  const gate = await startMfaApp({ database: db.database, keyRing: app.keyRing });
-  await enrolTotp(app, ana.access_token);
-  await challengeOf(gate, ana);
+  const real = createInlinePasswords();
+  let isFirst = true;
+  const slow = await startMfaApp({
+    database: db.database,
+    keyRing: app.keyRing,
+    passwords: {
+      ...real,
+      async verify(...given) {
+        const verdict = await real.verify(...given);
+        // After the account was read, before its session is opened.
+        if (isFirst) await enrolTotp(app, ana.access_token);
+        isFirst = false;
+        return verdict;
+      },
+    },
+  });
+  await challengeOf(slow, ana);
 });
