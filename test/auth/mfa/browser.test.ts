@@ -7,6 +7,43 @@ import { freePort, startServer } from "../../support/server.ts";
 const CHROMIUM = "/usr/bin/chromium";
 const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is not installed`;
 
+/** Text, because the page knows nothing of what runs these tests. */
+const IN_THE_PAGE = `(async () => {
+  const send = async (path, body, token) => {
+    const headers = {};
+    if (body !== undefined) headers["content-type"] = "application/json";
+    if (token !== undefined) headers["authorization"] = "Bearer " + token;
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const response = await fetch(path, { method: "POST", headers, ...sent });
+    return { status: response.status, body: await response.json() };
+  };
+  const person = { email: "browser@example.com", password: "four plates of rice" };
+  const registered = await send("/auth/register", person);
+  const token = registered.body.access_token;
+  const creation = await send("/auth/mfa/passkeys/options", undefined, token);
+  const made = await navigator.credentials.create({
+    publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(creation.body),
+  });
+  const body = { name: "Browser", attestation: made.toJSON() };
+  const added = await send("/auth/mfa/passkeys", body, token);
+  const sign = async (options) => {
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
+    return (await navigator.credentials.get({ publicKey })).toJSON();
+  };
+  const first = await send("/auth/login/passkey/options");
+  const login = await send("/auth/login/passkey", { assertion: await sign(first.body) });
+  const asked = await send("/auth/login", person);
+  const { challenge_token } = asked.body;
+  const second = await send("/auth/mfa/challenge/options", { challenge_token });
+  const assertion = await sign(second.body);
+  const completed = await send("/auth/mfa/challenge", {
+    challenge_token,
+    method: "passkey",
+    assertion,
+  });
+  return { added, login, asked, completed };
+})()`;
+
 test(
   "a browser's authenticator registers, logs in, and is a second factor",
   { skip },
