@@ -13,6 +13,7 @@ import { controlLimits } from "../src/platform/limits.ts";
 import { createLogger } from "../src/platform/log.ts";
 import { createMetrics } from "../src/platform/metrics.ts";
 import { createDatabase } from "../src/platform/postgres.ts";
+import { withQueryTimes } from "../src/platform/postgres-metrics.ts";
 import { draining, passwordTasks } from "../src/platform/shared-memory.ts";
 import type { StartOrder, ThreadData } from "../src/platform/thread-data.ts";
 import { createPort } from "../src/platform/thread-port.ts";
@@ -48,12 +49,15 @@ async function start(order: StartOrder): Promise<void> {
     log.fatal("main does not move any more; the process ends");
     killHard();
   });
-  const database = createDatabase({
-    url: order.databaseUrl,
-    connections: databaseShares(config).perThread,
-    applicationName: `brigade-http-${slot}`,
-    log,
-  });
+  const database = withQueryTimes(
+    createDatabase({
+      url: order.databaseUrl,
+      connections: databaseShares(config).perThread,
+      applicationName: `brigade-http-${slot}`,
+      log,
+    }),
+    metrics,
+  );
   const verifyPool = createVerifyPool({ threads: config.verifyThreads, clock, metrics, log });
   const app = createThreadApp({
     config,

@@ -41,6 +41,7 @@ import { createAdminTokenRoutes } from "./routes-admin-tokens.ts";
 import { createAdminSessionRoutes } from "./routes-admin-sessions.ts";
 import { createSessionRoutes } from "./routes-sessions.ts";
 import { createTokenRoutes } from "./routes-tokens.ts";
+import { createSessionMetrics } from "./session/metrics.ts";
 import { createEnter } from "./session/enter.ts";
 import type { LoginGate } from "./session/login-gate.ts";
 import { createLogin } from "./session/login.ts";
@@ -79,6 +80,8 @@ export interface AuthRoutesOptions {
 
 /** The routes under `/auth` and `/users/me`. */
 export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
+  // Its series are there from the start: main learns once which ones a thread has.
+  createSessionMetrics(options.metrics);
   const { database, invalidate, metrics, config, authenticate, waitForCluster, countryOf } =
     options;
   const defence = createDefence(options);

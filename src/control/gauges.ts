@@ -1,3 +1,4 @@
+import { sealDelaySeconds } from "../auth/audit/store-seals.ts";
 import { countAllRevokedTokens } from "../auth/revocation/tokens-store.ts";
 import { countLiveSessions } from "../auth/session/store.ts";
 import { gaugeLimits } from "../platform/limits.ts";
@@ -19,16 +20,22 @@ export interface Gauges {
 
 /** What only the database knows, counted by main now and then and not when somebody asks. */
 export function startGauges({ database, metrics, log }: GaugesOptions): Gauges {
-  const last = { sessions: 0, tokens: 0 };
+  const last = { sessions: 0, tokens: 0, unsealed: 0 };
   metrics.gauge("brigade_sessions_live", "Live sessions of all tenants", () => last.sessions);
   metrics.gauge("brigade_tokens_revoked", "Rows of revoked tokens", () => last.tokens);
+  metrics.gauge(
+    "brigade_audit_unsealed_seconds",
+    "How long the oldest event without a seal has waited for one",
+    () => last.unsealed,
+  );
   async function sample(): Promise<void> {
     try {
-      const [sessions, tokens] = await Promise.all([
+      const [sessions, tokens, unsealed] = await Promise.all([
         countLiveSessions(database),
         countAllRevokedTokens(database),
+        sealDelaySeconds(database),
       ]);
-      Object.assign(last, { sessions, tokens });
+      Object.assign(last, { sessions, tokens, unsealed });
     } catch (error) {
       log.debug({ event: "gauges_not_sampled", err: error });
     }

@@ -17,6 +17,7 @@ import type { Logger } from "../platform/log.ts";
 import { migrate } from "../platform/migrate.ts";
 import { createDatabase, type Database } from "../platform/postgres.ts";
 import type { SharedMemory } from "../platform/shared-memory.ts";
+import { withQueryTimes } from "../platform/postgres-metrics.ts";
 import { sql } from "../platform/sql.ts";
 import { openAdmin } from "./admin.ts";
 import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
@@ -55,7 +56,7 @@ export async function openAll(parts: OpeningParts): Promise<void> {
   goOn();
   await migrate(server.url, log);
   goOn();
-  const database = openMainDatabase(config, server.url, log, lifecycle);
+  const database = openMainDatabase(parts, server.url);
   const keys = await ensureKeys(database, config, log, prepared);
   goOn();
   await welcome(config, database, log);
@@ -135,19 +136,17 @@ function startWatch(
   lifecycle.own("heartbeat", () => watch.stop());
 }
 
-function openMainDatabase(
-  config: Config,
-  url: string,
-  log: Logger,
-  lifecycle: Lifecycle,
-): Database {
-  const database = createDatabase({
-    url,
-    // One of main's share is the bus's own.
-    connections: databaseShares(config).main - 1,
-    applicationName: "brigade-main",
-    log,
-  });
+function openMainDatabase({ config, board, log, lifecycle }: OpeningParts, url: string): Database {
+  const database = withQueryTimes(
+    createDatabase({
+      url,
+      // One of main's share is the bus's own.
+      connections: databaseShares(config).main - 1,
+      applicationName: "brigade-main",
+      log,
+    }),
+    board.main,
+  );
   lifecycle.own("database", () => database.end());
   return database;
 }

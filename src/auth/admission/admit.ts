@@ -61,11 +61,17 @@ export class Admission {
     const { metrics, clock } = options;
     const joined = metrics.counter("brigade_auth_flights_joined_total", "Waiters for a flight");
     const checks = metrics.counter("brigade_auth_verifications_total", "Signatures checked");
+    const seconds = metrics.histogram(
+      "brigade_auth_validation_seconds",
+      "Validation of a token that is not cached, or of which something is to be asked anew",
+    );
     this.#options = options;
     this.#flights = createFlights({
       againMax: admissionLimits.flightAgainMax,
       giveUp: refusals.OVERTAKEN,
       onJoined: () => joined.add(),
+      clock,
+      onLanded: (time) => seconds.observe(time),
     });
     this.#badSignatures = createBadSignatures(clock);
     this.#countVerification = () => checks.add();

@@ -1,4 +1,5 @@
 import type { Principal } from "../../http/principal.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { Rejection } from "../../platform/errors.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -10,6 +11,9 @@ export interface FlightsOptions {
   /** Answer of a waiter whose flights all became stale. */
   readonly giveUp: Rejection;
   readonly onJoined: () => void;
+  /** How long each flight took, told when it has landed. */
+  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly onLanded: (seconds: number) => void;
 }
 
 /**
@@ -20,14 +24,17 @@ export interface FlightsOptions {
  * flight *began*; else it begins anew. Whoever leads a flight came before it and takes its verdict
  * as it is.
  */
-export function createFlights({ againMax, giveUp, onJoined }: FlightsOptions) {
+export function createFlights(options: FlightsOptions) {
+  const { againMax, giveUp, onJoined, onLanded, clock } = options;
   const flights = new Map<string, Promise<Verdict>>();
 
   function lead(token: string, fly: () => Promise<Verdict>): Promise<Outcome> {
+    const beganMs = clock.monotonicMs();
     const flight = fly();
     flights.set(token, flight);
     const end = () => {
       flights.delete(token);
+      onLanded((clock.monotonicMs() - beganMs) / 1_000);
     };
     flight.then(end, end);
     return flight.then((verdict) => verdict.outcome);

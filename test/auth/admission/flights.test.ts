@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { createFlights } from "../../../src/auth/admission/flights.ts";
 import type { Verdict } from "../../../src/auth/admission/verdict.ts";
 import type { Principal } from "../../../src/http/principal.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
 import { isRejection, platformErrors, type Rejection } from "../../../src/platform/errors.ts";
 import { testSeed, testSize } from "../../support/size.ts";
 
@@ -13,16 +14,19 @@ const WHO = Object.freeze({ userId: "u" }) as Principal;
 
 function createTestFlights() {
   const counts = { joined: 0, flown: 0 };
+  const landed: number[] = [];
   const flights = createFlights({
     againMax: 2,
     giveUp: GIVE_UP,
     onJoined: () => counts.joined++,
+    clock: systemClock,
+    onLanded: (seconds) => landed.push(seconds),
   });
-  return { flights, counts };
+  return { flights, counts, landed };
 }
 
 test("many callers of one token make one flight", async () => {
-  const { flights, counts } = createTestFlights();
+  const { flights, counts, landed } = createTestFlights();
   let land: (verdict: Verdict) => void = () => {};
   const begin = (): Principal | Rejection | Promise<Principal | Rejection> => {
     const flight = flights.of("t");
@@ -35,6 +39,7 @@ test("many callers of one token make one flight", async () => {
   land({ outcome: WHO, isCurrent: () => true });
   for (const outcome of await Promise.all(callers)) assert.equal(outcome, WHO);
   assert.deepEqual(counts, { joined: 49, flown: 1 });
+  assert.equal(landed.length, 1, "one flight is measured once, whoever waits for it");
   assert.equal(flights.count(), 0, "nothing is kept");
 });
 
