@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>>
   cold: () => import("./cold.ts"),
   search: () => import("./search.ts"),
   "login-storm": () => import("./login-storm.ts"),
+  enumeration: () => import("./enumeration.ts"),
   revocation: () => import("./revocation.ts"),
   startup: () => import("./startup.ts"),
   reload: () => import("./reload.ts"),

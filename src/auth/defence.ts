@@ -1,17 +1,21 @@
+import type { Clock } from "../platform/clock.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Database } from "../platform/postgres.ts";
+import { createAlerts, type AlertsOptions } from "./alerts/alerts.ts";
 import type { BlockOf } from "./network/blocks.ts";
 import type { CountryOf } from "./network/country.ts";
 import { createNetworkGate } from "./network/rules.ts";
+import { createRisk, type Risk } from "./risk/risk.ts";
 import type { LoginGate } from "./session/login-gate.ts";
 import type { PolicyOf } from "./tenants/policies.ts";
 import { createLoginAttempts, type LoginAttempts } from "./throttle/login-attempts.ts";
 import type { LoginLimits } from "./throttle/store-attempts.ts";
 import { createThrottle, type Throttle, type ThrottleSizes } from "./throttle/throttle.ts";
 
-export interface DefenceOptions {
+export interface DefenceOptions extends AlertsOptions {
   readonly database: Database;
   readonly metrics: Metrics;
+  readonly clock: Clock;
   readonly policyOf: PolicyOf;
   readonly countryOf: CountryOf;
   readonly blockOf: BlockOf;
@@ -26,10 +30,13 @@ export interface Defence {
   readonly attempts: LoginAttempts;
   /** Asked between the right password and the session, before those of others. */
   readonly gates: readonly LoginGate[];
+  /** Told of each login that is let in. */
+  readonly learn: Risk["learn"];
 }
 
 export function createDefence(options: DefenceOptions): Defence {
   const { database, metrics, blockOf, budgets, loginLimits } = options;
+  const risk = createRisk({ ...options, alerts: createAlerts(options) });
   return {
     throttle: createThrottle(database, metrics, { sizes: budgets, blockOf }),
     attempts: createLoginAttempts({
@@ -37,6 +44,7 @@ export function createDefence(options: DefenceOptions): Defence {
       limits: loginLimits,
       networkBudget: budgets?.loginNetwork,
     }),
-    gates: [createNetworkGate(options)],
+    gates: [createNetworkGate(options), risk.gate],
+    learn: risk.learn,
   };
 }

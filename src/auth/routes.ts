@@ -38,8 +38,10 @@ import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
 import { createMachineRoutes } from "./oauth/index.ts";
 import { createAdminTokenRoutes } from "./routes-admin-tokens.ts";
+import { createAdminAttackRoutes } from "./routes-admin-attacks.ts";
 import { createAdminSessionRoutes } from "./routes-admin-sessions.ts";
 import { createSessionRoutes } from "./routes-sessions.ts";
+import { createUnlockRoutes } from "./routes-unlock.ts";
 import { createTokenRoutes } from "./routes-tokens.ts";
 import { createSessionMetrics } from "./session/metrics.ts";
 import { createEnter } from "./session/enter.ts";
@@ -88,7 +90,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const { throttle } = defence;
   const judge = createPasswordJudge({ ...options, checkBreach: createCheckBreach(options) });
   const deps = { ...options, ...defence, judge };
-  const enter = createEnter(options);
+  const enter = createEnter(deps);
   const gates: LoginGate[] = [...defence.gates, createMfaGate(options)];
   const passGates = createPassGates({ database, enter, gates, config });
   const ownIssuer = config.publicUrl;
@@ -116,6 +118,8 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createEmailRoutes(deps),
     ...createAddressRoutes(deps),
     ...createAdminAccountRoutes(deps),
+    ...createAdminAttackRoutes({ database, invalidate }),
+    ...createUnlockRoutes({ database, throttle }),
     ...createProfileRoutes({ database, invalidate, config }),
   ];
 }

@@ -1,6 +1,9 @@
 import type { Server } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { createGenerations } from "../auth/cache/generations.ts";
+import { createSealer } from "../auth/keys/sealer.ts";
+import { createInvalidate } from "../auth/revocation/invalidation-log.ts";
+import { createQueueMail } from "../platform/mail.ts";
 import { createLease } from "../auth/cache/lease.ts";
 import type { KeyRingSnapshot } from "../auth/keys/key-ring.ts";
 import { watchKeys } from "../auth/keys/key-watch.ts";
@@ -28,6 +31,8 @@ import type { MetricsBoard } from "./metrics-board.ts";
 import { startOutbox } from "./outbox.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
 import { keyJob } from "./schedule-keys.ts";
+import { createWatchJobs } from "./schedule-attacks.ts";
+import { createWebhookDeliverer } from "./webhook-delivery.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 // Any number that nothing else locks; the same in every process and version.
@@ -97,7 +102,18 @@ export async function openAll(parts: OpeningParts): Promise<void> {
   openOutbox(parts, database);
   const gauges = startGauges({ database, metrics: board.main, log });
   lifecycle.own("gauges", () => gauges.stop());
-  const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log)], { config, database, log });
+  const watch = createWatchJobs({
+    database,
+    metrics: board.main,
+    config,
+    invalidate: createInvalidate({ generations: createGenerations(shared) }),
+    queueMail: createQueueMail(createSealer(config)),
+  });
+  const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log), ...watch], {
+    config,
+    database,
+    log,
+  });
   lifecycle.own("jobs", () => jobs.stop());
   goOn();
   announce(config, port, log);
@@ -106,7 +122,12 @@ export async function openAll(parts: OpeningParts): Promise<void> {
 function openOutbox({ config, log, board, lifecycle }: OpeningParts, database: Database): void {
   const mail = openMailDelivery(config, log, board.main);
   lifecycle.own("mail", () => mail.close());
-  const deliverers = [...mail.deliverers, ...createRequestDeliverers(config, database)];
+  const { alertWebhook } = config;
+  const deliverers = [
+    ...mail.deliverers,
+    ...createRequestDeliverers(config, database),
+    ...(alertWebhook === undefined ? [] : [createWebhookDeliverer(alertWebhook, systemClock)]),
+  ];
   const outbox = startOutbox({ database, deliverers, log, metrics: board.main });
   lifecycle.own("outbox", () => outbox.stop());
 }

@@ -1,5 +1,6 @@
 import inspector from "node:inspector";
 import { availableCores } from "./cores.ts";
+import { readAlerts, type AlertWebhook } from "./config-alerts.ts";
 import { readMail, type MailSender, type SmtpSettings } from "./config-mail.ts";
 import {
   type ALGORITHMS,
@@ -59,6 +60,9 @@ export interface Config {
   readonly mailFrom: MailSender;
   /** The pages that the links of mails lead to; undefined: ours. */
   readonly mailLinkBase: string | undefined;
+  /** Whom alerts about attacks go to. */
+  readonly alertEmail: string | undefined;
+  readonly alertWebhook: AlertWebhook | undefined;
   readonly emailVerification: "off" | "optional" | "required";
   readonly passwordHash: "argon2id" | "bcrypt";
   readonly passwordProfile: "standard" | "strict" | "nist";
@@ -111,6 +115,7 @@ export function readConfig(given: Environment, cores = availableCores()): Config
     ...readDatabase(reader, raw, inProduction),
     ...tokens,
     ...readMail(reader, inProduction, tokens.publicUrl),
+    ...readAlerts(reader),
     ...readSessions(reader),
     ...readPasswords(reader, inProduction),
     ...readHttp(reader),

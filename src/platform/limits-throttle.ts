@@ -74,6 +74,8 @@ export const loginLimits = Object.freeze({
 });
 
 export const throttleLimits = Object.freeze({
+  /** Owners of locked accounts that are told in one transaction. */
+  tellBatchMax: 20,
   cleanBatchMax: 1_000,
 });
 

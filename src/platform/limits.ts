@@ -7,6 +7,7 @@ export * from "./limits-audit.ts";
 export * from "./limits-auth.ts";
 export * from "./limits-redis.ts";
 export * from "./limits-throttle.ts";
+export * from "./limits-risk.ts";
 export * from "./limits-passwords.ts";
 export * from "./limits-mail.ts";
 export * from "./limits-sessions.ts";

@@ -86,6 +86,13 @@ const ROWS: readonly Row[] = [
     "Sender: `Brigade <no-reply@example.com>`; required with `SMTP_URL` in production",
   ],
   ["MAIL_LINK_BASE", "", "Pages that the links of mails lead to; not set: our own"],
+  ["ALERT_EMAIL", "", "Address that alerts about attacks are sent to"],
+  ["ALERT_WEBHOOK_URL", "", "URL that alerts about attacks are posted to"],
+  [
+    "ALERT_WEBHOOK_SECRET",
+    "",
+    "Signs each call (HMAC-SHA-256), at least 16 bytes; required with `ALERT_WEBHOOK_URL`",
+  ],
   ["EMAIL_VERIFICATION", "optional", "`off`, `optional` or `required`"],
   ["PASSWORD_HASH", "argon2id", "`argon2id` or `bcrypt` for new passwords"],
   ["PASSWORD_PROFILE", "standard", "`standard`, `strict` or `nist`; a tenant may have its own"],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { Pool } from "undici";
+import { issueOneTimeToken } from "../../src/auth/one-time/store.ts";
 import { newId } from "../../src/platform/ids.ts";
 import { DEFAULT_TENANT, openCallers, PUBLIC_URL, type Caller } from "../support/callers.ts";
 import { withDatabase } from "../support/database.ts";
@@ -166,6 +167,7 @@ export async function openRouteTable() {
       while ((await ask({ method: "GET", path, token })).status === 404);
       return body.request_id as string;
     },
+    block_id: () => made("/v1/admin/network-blocks", { network: "203.0.113.0/24" }),
     context: async () => "recipes_catalog",
     name: async ({ method }) => {
       if (method !== "PATCH") return "user";
@@ -202,6 +204,14 @@ export async function openRouteTable() {
         return { refresh_token: (await callers.openTokens(caller)).refreshToken };
       case "POST /auth/logout":
         return { session_id: (await callers.openTokens(caller)).sessionId };
+      case "POST /auth/unlock":
+        return {
+          token: await issueOneTimeToken(database.database, {
+            purpose: "account.unlock",
+            accountId: caller.id,
+            seconds: 600,
+          }),
+        };
       case "POST /auth/verify":
         return { token: caller.token };
       case "PUT /v1/products/{product_id}/votes":

@@ -3,8 +3,8 @@ import { recordLogin, type Account } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent, type AuditAction } from "../audit/store.ts";
 import type { Invalidate } from "../index.ts";
-import { rememberDevice } from "../risk/store-devices.ts";
-import { deviceDigestOf, type DeviceInfo } from "./device.ts";
+import type { Risk } from "../risk/risk.ts";
+import type { DeviceInfo } from "./device.ts";
 import { locate, makeRoom, openSession, type Caller, type OpenOptions } from "./open.ts";
 import type { Session } from "./store.ts";
 import { issueTokens, type TokenOptions, type TokenPair } from "./tokens.ts";
@@ -12,6 +12,8 @@ import { issueTokens, type TokenOptions, type TokenPair } from "./tokens.ts";
 export interface EnterOptions
   extends TokenOptions, Pick<OpenOptions, "policyOf" | "countryOf" | "metrics"> {
   readonly database: Database;
+  /** Told of each entry that is the account's own. */
+  readonly learn: Risk["learn"];
   readonly invalidate: Invalidate;
   readonly keyRing: OpenOptions["keyRing"] & TokenOptions["keyRing"];
 }
@@ -72,10 +74,11 @@ async function enter(tx: Transaction, options: EnterOptions, request: EntryReque
   for (const sessionId of await makeRoom(tx, options, account)) {
     await recordEvent(tx, { ...event, action: "session.evict", sessionId, reason: "limit" });
   }
-  const digest = request.actor === undefined ? deviceDigestOf(device) : undefined;
-  if (digest !== undefined) await rememberDevice(tx, id, digest);
   const opened = await openSession(tx, options, account, { caller, device, rememberMe, amr });
   const { action = "login.success", reason } = request;
   await recordEvent(tx, { ...event, action, sessionId: opened.session.id, reason });
+  if (request.actor === undefined) {
+    await options.learn(tx, { account, caller, device }, opened.session.id);
+  }
   return { account, ...opened };
 }

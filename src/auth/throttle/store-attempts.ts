@@ -100,6 +100,29 @@ export async function clearAttempts(asker: Asker | Transaction, accountId: strin
   await asker.query(sql`DELETE FROM auth.login_delays WHERE account_id = ${accountId}`);
 }
 
+/** A lock whose owner is to be told. */
+export interface UntoldLock {
+  readonly accountId: string;
+  /** It is one known device that is locked, and nobody else. */
+  readonly isDevice: boolean;
+  readonly failures: number;
+}
+
+/** Takes locks nobody has told the owner of, each once; in the transaction that tells. */
+export async function takeUntoldLocks(tx: Transaction): Promise<UntoldLock[]> {
+  const { rows } = await tx.query<{ account_id: string; is_device: boolean; failures: number }>(sql`
+    UPDATE auth.login_attempts SET told_at = clock_timestamp() WHERE key = ANY(ARRAY(
+      SELECT key FROM auth.login_attempts
+       WHERE locked_until IS NOT NULL AND told_at IS NULL AND account_id IS NOT NULL
+       LIMIT ${throttleLimits.tellBatchMax} FOR UPDATE SKIP LOCKED))
+    RETURNING account_id, key LIKE 'device:%' AS is_device, failures`);
+  return rows.map((row) => ({
+    accountId: row.account_id,
+    isDevice: row.is_device,
+    failures: row.failures,
+  }));
+}
+
 /** Removes a batch of what has no meaning any more; returns how many rows went. */
 export async function removeIdleAttempts(asker: Asker): Promise<number> {
   const { keptSeconds, forgottenSeconds, pendingSeconds } = loginLimits;

@@ -1,0 +1,55 @@
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+import type { AuditAction } from "./store.ts";
+
+type Asker = Transaction | Pick<Database, "query">;
+
+/** True if it happened to somebody not longer ago than this. */
+export async function hadEvent(
+  asker: Asker,
+  subject: string,
+  action: AuditAction,
+  seconds: number,
+): Promise<boolean> {
+  const { rows } = await asker.query<{ had: boolean }>(sql`
+    SELECT EXISTS (
+      SELECT FROM auth.audit_log
+       WHERE subject = ${subject} AND action = ${action}
+         AND at > clock_timestamp() - make_interval(secs => ${seconds}::integer)) AS had`);
+  return rows[0]!.had;
+}
+
+/** Only so many of the last events are looked through, however often something happens. */
+const RECENT_EVENTS = 100_000;
+
+/**
+ * To whom `then` happened a moment ago, not longer than `withinSeconds` after `first`. Looked up
+ * from the later of the two, which are few.
+ */
+export async function findSequences(
+  asker: Asker,
+  [first, then]: readonly [AuditAction, AuditAction],
+  {
+    recentSeconds,
+    withinSeconds,
+    limit,
+  }: {
+    readonly recentSeconds: number;
+    readonly withinSeconds: number;
+    readonly limit: number;
+  },
+): Promise<{ subject: string; tenantId: string | undefined }[]> {
+  const { rows } = await asker.query<{ subject: string; tenant_id: string | null }>(sql`
+    SELECT DISTINCT later.subject, later.tenant_id
+      FROM auth.audit_log later
+     WHERE later.action = ${then} AND later.subject IS NOT NULL
+       AND later.number > (SELECT max(number) FROM auth.audit_log) - ${RECENT_EVENTS}
+       AND later.at > clock_timestamp() - make_interval(secs => ${recentSeconds}::integer)
+       AND EXISTS (
+         SELECT FROM auth.audit_log sooner
+          WHERE sooner.subject = later.subject AND sooner.action = ${first}
+            AND sooner.number < later.number
+            AND sooner.at > later.at - make_interval(secs => ${withinSeconds}::integer))
+     LIMIT ${limit}`);
+  return rows.map((row) => ({ subject: row.subject, tenantId: row.tenant_id ?? undefined }));
+}

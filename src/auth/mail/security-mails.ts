@@ -1,0 +1,123 @@
+import type { MailContent } from "../../platform/mail.ts";
+import type { Language } from "./language.ts";
+import { toMail } from "./letter.ts";
+
+interface Values {
+  readonly language: Language;
+  readonly name?: string | undefined;
+}
+
+/** Where something came from, as far as it is known. */
+export interface MailPlace {
+  readonly device: string | undefined;
+  readonly country: string | undefined;
+  readonly network: string | undefined;
+}
+
+/** Too many wrong passwords: the owner is told, and may end the lock. */
+export function accountLockedMail({
+  language,
+  name,
+  href,
+  hours,
+}: Values & { readonly href: string; readonly hours: number }): MailContent {
+  return language === "pt-BR"
+    ? toMail({
+        language,
+        name,
+        subject: "Sua conta está bloqueada por um tempo",
+        paragraphs: [
+          "Alguém errou muitas vezes a senha da sua conta. Por isso novos aparelhos não podem entrar por um tempo.",
+          "Se foi você, desbloqueie a conta. Se não foi, espere: o bloqueio termina sozinho.",
+        ],
+        button: { label: "Desbloquear a conta", href },
+        closing: [`O link vale por ${hours} horas.`],
+      })
+    : toMail({
+        language,
+        name,
+        subject: "Your account is locked for a while",
+        paragraphs: [
+          "Somebody gave many wrong passwords for your account, so new devices cannot log in for a while.",
+          "If it was you, unlock the account. If it was not, wait: the lock ends by itself.",
+        ],
+        button: { label: "Unlock the account", href },
+        closing: [`The link is good for ${hours} hours.`],
+      });
+}
+
+/** A login from a device or a country that the account was never used from. */
+export function newLoginMail({
+  language,
+  name,
+  place,
+  suppressed,
+}: Values & { readonly place: MailPlace; readonly suppressed: number }): MailContent {
+  const known = [place.device, place.country, place.network].filter((text) => text !== undefined);
+  if (language === "pt-BR") {
+    return toMail({
+      language,
+      name,
+      subject: "Novo acesso à sua conta",
+      paragraphs: [
+        `A sua conta foi usada de um aparelho ou país novo: ${known.join(", ") || "desconhecido"}.`,
+        ...(suppressed > 0 ? [`Houve mais ${suppressed} acessos assim desde o último aviso.`] : []),
+        "Se não foi você, troque a sua senha e encerre as outras sessões.",
+      ],
+    });
+  }
+  return toMail({
+    language,
+    name,
+    subject: "A new login to your account",
+    paragraphs: [
+      `Your account was used from a new device or country: ${known.join(", ") || "unknown"}.`,
+      ...(suppressed > 0 ? [`There were ${suppressed} more like it since the last notice.`] : []),
+      "If it was not you, change your password and end the other sessions.",
+    ],
+  });
+}
+
+/** A refresh token was used a second time: the session it belongs to is over. */
+export function tokenReuseMail({ language, name }: Values): MailContent {
+  return language === "pt-BR"
+    ? toMail({
+        language,
+        name,
+        subject: "Encerramos uma sessão da sua conta",
+        paragraphs: [
+          "Uma credencial de sessão da sua conta foi usada duas vezes, como faria quem a copiou. A sessão foi encerrada.",
+          "Entre de novo. Se isso se repetir, troque a sua senha.",
+        ],
+      })
+    : toMail({
+        language,
+        name,
+        subject: "We ended a session of your account",
+        paragraphs: [
+          "A session's secret was used twice, as somebody would who has copied it. The session is over.",
+          "Log in again. If this comes back, change your password.",
+        ],
+      });
+}
+
+/** To whoever operates the server. */
+export function operatorAlertMail(alert: {
+  readonly kind: string;
+  readonly subject: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly suppressed: number;
+}): MailContent {
+  const details = Object.entries(alert.details).map(([field, value]) => `${field}: ${value}`);
+  return toMail({
+    language: "en",
+    subject: `Security alert: ${alert.kind}`,
+    paragraphs: [
+      `${alert.kind} at ${alert.subject}.`,
+      ...details,
+      ...(alert.suppressed > 0
+        ? [`${alert.suppressed} more of them were held back since the last alert.`]
+        : []),
+    ],
+  });
+}

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { sql } from "../../../src/platform/sql.ts";
+import { withDatabase, type TestDatabase } from "../../support/database.ts";
+import { registerAdmin, registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
+
+const OTHER_TENANT = "00000000-0000-7000-8000-00000000000c";
+
+let db: TestDatabase;
+let app: TestApp;
+let admin: Awaited<ReturnType<typeof registerAdmin>>;
+let foreignAdmin: Awaited<ReturnType<typeof registerAdmin>>;
+before(async () => {
+  db = await withDatabase();
+  app = await startApp({
+    database: db.database,
+    policy: { lockout: { failuresMax: 2, lockSeconds: 900 } },
+    loginLimits: { checksMaxCount: 0 },
+  });
+  await db.database.query(
+    sql`INSERT INTO auth.tenants (id, name) VALUES (${OTHER_TENANT}, 'other')`,
+  );
+  admin = await registerAdmin(app);
+  foreignAdmin = await registerAdmin(app, OTHER_TENANT);
+});
+after(() => db.drop());
+
+const PATH = "/v1/admin/network-blocks";
+const as = (who: typeof admin, method: string, path: string, body?: unknown) =>
+  app.call(method, path, { token: who.access_token, ...(body === undefined ? {} : { body }) });
+
+async function loginFrom(address: string, extra: Record<string, unknown> = {}) {
+  const ana = await registerSomebody(app);
+  const body = { email: ana.email, password: ana.password, ...extra };
+  return app.call("POST", "/auth/login", { body, address });
+}
+
+test("a blocked network logs in nowhere until the block is removed", async () => {
+  const body = { network: "203.0.113.77/24", seconds: 600, reason: "stuffing" };
+  const made = await as(admin, "POST", PATH, body);
+  assert.equal(made.status, 201, made.text);
+  const { id, network, automatic } = made.body.data;
+  assert.deepEqual([network, automatic], ["203.0.113.0/24", false]);
+  const refused = await loginFrom("203.0.113.5", { device_info: { secret: "of a known device" } });
+  assert.deepEqual([refused.status, refused.body.error_code], [403, "network_blocked"]);
+  assert.equal((await loginFrom("203.0.112.5")).status, 200);
+  const listed = await as(admin, "GET", PATH);
+  assert.deepEqual(
+    listed.body.data.map((block: { id: string }) => block.id),
+    [id],
+  );
+  assert.equal((await as(admin, "DELETE", `${PATH}/${id}`)).status, 204);
+  assert.equal((await as(admin, "DELETE", `${PATH}/${id}`)).status, 404);
+  assert.equal((await loginFrom("203.0.113.5")).status, 200);
+  const events = await db.database.read<{ action: string; reason: string }>(sql`
+    SELECT action, reason FROM auth.audit_log WHERE action LIKE 'network.%' ORDER BY number`);
+  assert.deepEqual(events, [
+    { action: "network.block", reason: "203.0.113.0/24" },
+    { action: "network.unblock", reason: "203.0.113.0/24" },
+  ]);
+});
+
+test("a block ends by itself", async () => {
+  const made = await as(admin, "POST", PATH, { network: "198.18.0.0/16", seconds: 1 });
+  assert.equal(made.status, 201);
+  const endsAtMs = Date.parse(made.body.data.ends_at);
+  assert.equal((await loginFrom("198.18.1.1")).status, 403);
+  while (Date.now() <= endsAtMs) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal((await loginFrom("198.18.1.1")).status, 200);
+});
+
+test("no block is of a part of the world, of the caller's own network, or of nothing", async () => {
+  for (const [network, code] of [
+    ["10.0.0.0/7", "too_wide"],
+    ["2001::/15", "too_wide"],
+    ["192.0.2.0/24", "own_network"],
+    ["example.com", "network_invalid"],
+  ]) {
+    const answer = await as(admin, "POST", PATH, { network });
+    assert.equal(answer.status, 422, network);
+    assert.equal(answer.body.errors[0].code, code);
+  }
+});
+
+test("blocks and incidents are for administrators of the first tenant alone", async () => {
+  const somebody = await registerSomebody(app);
+  for (const [method, path] of [
+    ["GET", PATH],
+    ["DELETE", `${PATH}/${OTHER_TENANT}`],
+    ["GET", "/v1/admin/incidents"],
+  ] as const) {
+    for (const who of [foreignAdmin, somebody]) {
+      const answer = await as(who, method, path);
+      assert.deepEqual([answer.status, answer.body.error_code], [403, "permission_denied"], path);
+    }
+  }
+  const body = { network: "203.0.113.0/24" };
+  assert.equal((await as(foreignAdmin, "POST", PATH, body)).status, 403);
+  assert.equal((await as(admin, "GET", "/v1/admin/incidents")).status, 200);
+});
+
+test("an administrator unlocks an account of the own tenant", async () => {
+  const ana = await registerSomebody(app);
+  const right = { email: ana.email, password: ana.password };
+  const login = (body: object) => app.call("POST", "/auth/login", { body });
+  for (let i = 0; i < 2; i++) await login({ ...right, password: "not the password" });
+  assert.equal((await login(right)).status, 401, "locked");
+  const path = `/v1/admin/accounts/${ana.user["id"]}/unlock`;
+  assert.equal((await as(foreignAdmin, "POST", path)).status, 404);
+  assert.equal((await login(right)).status, 401);
+  assert.equal((await as(admin, "POST", path)).status, 204);
+  assert.equal((await login(right)).status, 200);
+});
+
+test("a tenant's rules are told only to the right password", async () => {
+  const closed = await startApp({
+    database: db.database,
+    keyRing: app.keyRing,
+    policy: {
+      network: { blocked: ["198.51.100.0/24"], allowedCountries: [], deniedCountries: [] },
+    },
+  });
+  const ana = await registerSomebody(app);
+  const login = (password: string, address: string) =>
+    closed.call("POST", "/auth/login", { body: { email: ana.email, password }, address });
+  const refused = await login(ana.password, "198.51.100.9");
+  assert.deepEqual([refused.status, refused.body.error_code], [403, "network_blocked"]);
+  assert.equal((await login("not the password", "198.51.100.9")).status, 401);
+  assert.equal((await login(ana.password, "198.51.101.9")).status, 200);
+});
