@@ -32,6 +32,18 @@ test("HSTS is sent in production behind https only", () => {
   assert.equal(hstsOf(false, "https://a"), undefined);
 });
 
+test("every answer keeps browsers from making more of it", () => {
+  const headers = defaultHeaders({ production: false, publicUrl: "http://a", varyOrigin: false });
+  assert.deepEqual(headers, {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+  });
+});
+
 test("a status we have no phrase for still makes a status line", () => {
   assert.equal(statusLine(422), "422 Unprocessable Content");
   assert.equal(statusLine(299), "299 Status");
