@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startChaosProxy, type ChaosProxy, type Weather } from "../support/chaos-proxy.ts";
-import { withDatabase, type TestDatabase } from "../support/database.ts";
+import { databaseUrl, withDatabase, withServer, type TestDatabase } from "../support/database.ts";
 import { ask, register, until, type Answer } from "../support/journey.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -131,16 +131,60 @@ for (const [story, weather] of stories) {
       assert.ok(status === 200 || status === 503, `${status}`);
       return status === 200;
     });
+    t.diagnostic(`known callers back after ${(performance.now() - healedMs).toFixed(0)} ms`);
     await until("logins work again", async () => (await login()).status === 200);
+    t.diagnostic(`logins back after ${(performance.now() - healedMs).toFixed(0)} ms`);
     assert.equal((await whoami(key)).status, 200, "nothing of it was done meanwhile");
     assert.equal((await post("/auth/api-keys", { name: "back" })).status, 201);
     await until("ready again", async () => {
       return (await ask(`${server.url}/health/ready`)).status === 200;
     });
-    t.diagnostic(`back after ${(performance.now() - healedMs).toFixed(0)} ms`);
+    t.diagnostic(`all back after ${(performance.now() - healedMs).toFixed(0)} ms`);
     assert.equal(server.process.exitCode, null, "it never crashed");
   });
 }
+
+test("a slow database makes answers late and changes none", async (t) => {
+  proxy.setLatencyMs(100);
+  try {
+    const sentMs = performance.now();
+    assert.equal((await login()).status, 200);
+    t.diagnostic(`a login took ${(performance.now() - sentMs).toFixed(0)} ms`);
+    assert.equal((await whoami()).status, 200);
+    assert.equal((await post("/auth/api-keys", { name: "slow" })).status, 201);
+    assert.equal((await ask(`${server.url}/health/ready`)).status, 200, "the lease holds");
+  } finally {
+    proxy.setLatencyMs(0);
+  }
+});
+
+test("a server that takes no writes: who is known goes on, writes answer 503, and back", async () => {
+  const name = /\/(t_\w+)/.exec(db.url)![1]!;
+  const setReadOnly = (value: "on" | "off") =>
+    withServer(databaseUrl(db.url, "postgres"), async (client) => {
+      await client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = ${value}`);
+      // The next connections are told; those that are open go, as in a fail-over.
+      await client.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+        [name],
+      );
+    });
+  await setReadOnly("on");
+  await until("warm callers are served", async () => (await whoami()).status === 200);
+  for (const [what, write] of writes) {
+    // Ended connections are found out by whoever uses them first.
+    await until(what, async () => {
+      const answer = await write();
+      assert.ok(answer.status === 503, `${what}: ${answer.status}`);
+      return answer.body["error_code"] === "unavailable";
+    });
+  }
+  assert.equal((await whoami(key)).status, 200, "a known key");
+  await setReadOnly("off");
+  await until("logins work again", async () => (await login()).status === 200);
+  assert.equal((await whoami(key)).status, 200, "nothing was revoked meanwhile");
+  await until("a new key works", async () => (await whoami(coldKey)).status === 200);
+});
 
 test("nothing secret was told while the database was away", () => {
   const output = server.output();
