@@ -125,6 +125,10 @@ export const FINDINGS = Object.freeze({
     "Mails cannot be delivered: nobody answers at SMTP_URL as a mail server",
     "nc -vz HOST PORT",
   ),
+  redis_away: warning(
+    "Nobody answers at REDIS_URL as Redis: request rates are counted by each process for itself",
+    'redis-cli -u "$REDIS_URL" ping',
+  ),
 } satisfies Record<string, FindingKind>);
 
 export type FindingCode = keyof typeof FINDINGS;

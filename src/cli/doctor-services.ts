@@ -3,6 +3,9 @@ import { fetchLimited } from "../platform/breaker.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import { cliLimits } from "../platform/limits.ts";
+import type { Logger } from "../platform/log.ts";
+import { createMetrics } from "../platform/metrics.ts";
+import { createRedis } from "../platform/redis.ts";
 import { found, well, type Finding, type Tell } from "./doctor-findings.ts";
 import { examineMail } from "./doctor-mail.ts";
 
@@ -16,12 +19,12 @@ export interface ExaminedIssuer {
 /** What we call and what calls us: our own issuer, mail and counters, and the cost of a hash. */
 export async function examineServices(
   config: Config,
-  kids: readonly string[] | undefined,
-  tell: Tell,
+  { kids, log, tell }: { kids: readonly string[] | undefined; log: Logger; tell: Tell },
 ): Promise<void> {
   tell(hashCost(timeHash(config)));
   for (const issuer of issuersOf(config, kids)) tell(await examineIssuer(issuer));
   tell(await examineMail(config));
+  if (config.redisUrl !== undefined) tell(await examineRedis(config.redisUrl, log));
 }
 
 /** Our own; another one that is trusted some day is one more line. */
@@ -70,5 +73,20 @@ export async function examineIssuer({ issuer, kid }: ExaminedIssuer): Promise<Fi
       : found(name, "issuer_mismatch", `${issuer} does not publish the key ${kid}`);
   } catch (error) {
     return found(name, "issuer_away", `${issuer}: ${(error as Error).message}`);
+  }
+}
+
+/** Asked as the server asks it. The address may hold a password: only the host is told. */
+async function examineRedis(url: string, log: Logger): Promise<Finding> {
+  const name = "redis";
+  const { host } = new URL(url);
+  const redis = createRedis({ url, log, metrics: createMetrics() });
+  try {
+    await redis.run("return 1", [], []);
+    return well(name, host);
+  } catch (error) {
+    return found(name, "redis_away", `${host}: ${(error as Error).message}`);
+  } finally {
+    redis.close();
   }
 }

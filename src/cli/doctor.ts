@@ -81,7 +81,7 @@ async function examine(config: Config, terminal: Terminal, tell: Tell): Promise<
   } catch (error) {
     tell(found("database", "database_away", (error as Error).message));
   }
-  await examineServices(config, kids, tell);
+  await examineServices(config, { kids, log, tell });
 }
 
 /** The range for which there is a binary of the HTTP server. */

@@ -113,3 +113,18 @@ test("an issuer's own tolerance replaces the lease for its tokens", async () => 
   rig.clock.advanceMs(1_000);
   assert.equal(await rig.ask(foreign), "unavailable", "from the same moment, not added");
 });
+
+test("without a lease our keys count only while they are the stored ones", async () => {
+  const rig = createRig();
+  const token = freshToken();
+  // With a lease the bus vouches for the keys: nobody is asked.
+  rig.rows.areKeysCurrent = false;
+  assert.equal(await rig.ask(token), "ok");
+  rig.clock.advanceMs(LEASE_MS);
+  assert.equal(await rig.ask(token), "unavailable", "its key may be withdrawn");
+  rig.clock.advanceMs(2_000);
+  assert.equal(await rig.ask(freshToken()), "unavailable", "so may the key of a new one");
+  rig.clock.advanceMs(2_000);
+  rig.rows.areKeysCurrent = true;
+  assert.equal(await rig.ask(token), "ok");
+});

@@ -79,7 +79,8 @@ export function createRig(options: { foreignStaleMs?: number } = {}) {
     grants: RoleGrants | undefined;
     isTokenRevoked: boolean;
     failure: Error | undefined;
-  } = { session, grants, isTokenRevoked: false, failure: undefined };
+    areKeysCurrent: boolean;
+  } = { session, grants, isTokenRevoked: false, failure: undefined, areKeysCurrent: true };
   const faults: { verify: VerifySignature } = { verify: verifyInline };
   let held: { promise: Promise<void>; release: () => void } | undefined;
 
@@ -113,6 +114,7 @@ export function createRig(options: { foreignStaleMs?: number } = {}) {
     generations,
     lease,
     loadMachine: async () => undefined,
+    areKeysCurrent: () => answer(rows.areKeysCurrent),
     loadSession: (sessionId) => {
       counts.sessions++;
       return answer(rows.session?.sessionId === sessionId ? rows.session : undefined);

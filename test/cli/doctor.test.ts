@@ -252,6 +252,11 @@ test("mail is looked at: none in production is a warning, a server that does not
   assert.match((await assertFinds("smtp_away", env)).text, /ECONNREFUSED|ESOCKET/);
 });
 
+test("a Redis that does not answer is told without its password", async () => {
+  const told = await assertFinds("redis_away", { REDIS_URL: "redis://:hidden-word@127.0.0.1:1" });
+  assert.ok(!JSON.stringify(told).includes("hidden-word"));
+});
+
 test("wrong settings are all told, then nothing else is tried", async () => {
   const told = await assertFinds("settings_invalid", { PORT: "x", LEASE_MS: "y" });
   assert.ok(told.text !== "");

@@ -10,7 +10,7 @@ import type { Database } from "../../../src/platform/postgres.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { capturedLog, silentLog } from "../../support/log.ts";
-import { firstSealing, kidOf, removeKeys, sealing, settings } from "./key-rig.ts";
+import { firstSealing, kidOf, removeKeys, sealing, settings, storedKeys } from "./key-rig.ts";
 
 let held: TestDatabase;
 before(async () => {
@@ -172,6 +172,17 @@ test("what cannot be read or does not reach every thread is no news, and is trie
   await sync();
   assert.equal(seen.length, 1);
   assert.notEqual(watch.kids(), kids);
+});
+
+test("a process whose tokens live longer says so before it acknowledges a key", async () => {
+  const { sync } = await watching("ES256", { accessTokenSeconds: 3_600, jwksMaxAgeSeconds: 900 });
+  await changeAlgorithm("EdDSA");
+  await sync();
+  for (const { use, alg, kept_seconds, cached_seconds } of await storedKeys(held.database)) {
+    if (use === "sig" && alg === "EdDSA") {
+      assert.deepEqual([kept_seconds, cached_seconds], [3_660, 900]);
+    }
+  }
 });
 
 test("after a jump of the log the keys are read whatever their version", async () => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { sql } from "../../../src/platform/sql.ts";
+import { seal } from "../../../src/auth/keys/envelope.ts";
+import { readSealingKeys } from "../../../src/auth/keys/sealing-keys.ts";
 import { createKeyRing } from "../../../src/auth/keys/key-ring.ts";
 import { generateSigningKeyPair } from "../../../src/auth/keys/key-pair.ts";
 import {
@@ -159,6 +161,30 @@ test("a row that was tampered with does not open", async () => {
       WHERE state = 'active' AND use = 'sig'`,
   );
   await assert.rejects(ensure(), /the key [\w-]+ \(sig, active\) is unusable: .* was changed/);
+  await empty();
+});
+
+test("a key under a name that is not its own, or without its size, ends the start by name", async () => {
+  await empty();
+  await ensure();
+  const kid = (await rows()).find(({ use, state }) => use === "sig" && state === "next")!.kid;
+  const keys = await readSealingKeys(settings());
+  const resealed = async (name: string, use: "sig" | "mac", secret: Buffer, alg: string) => {
+    const sealed = seal(secret, keys, `${name} ${use} ${alg}`);
+    await held.database.query(
+      sql`UPDATE auth.signing_keys SET sealed = ${sealed}, kid = ${name}
+        WHERE use = ${use} AND state = 'next'`,
+    );
+    await assert.rejects(ensure(), new RegExp(`the key ${name} \\(${use}, next\\) is unusable`));
+  };
+  const { privateKey } = (await readKeys(held.database, settings())).signatures.find(
+    (key) => key.kid === kid,
+  )!;
+  await resealed("another-name", "sig", Buffer.from(privateKey), "ES256");
+  await resealed(kid, "sig", Buffer.from("no key"), "ES256");
+  await empty();
+  await ensure();
+  await resealed("short", "mac", Buffer.alloc(16, 7), "HS256");
   await empty();
 });
 

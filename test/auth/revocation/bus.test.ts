@@ -18,6 +18,8 @@ import {
   type TestProcess,
 } from "../process-rig.ts";
 
+const KIDS = ["a"];
+
 let db: TestDatabase;
 const processes: TestProcess[] = [];
 before(async () => {
@@ -286,6 +288,70 @@ test("a process registers before it trusts its cache", async () => {
     await until(() => bus.stats().readCount > 0, "the log was read");
     assert.equal(lease.holds(), false);
   });
+  await started;
+  assert.equal(lease.holds(), true);
+  await bus.stop();
+});
+
+test("a process reads once more after it is registered, before it may be asked", async () => {
+  const shared = createSharedMemory({ httpThreads: 1, authCacheSlots: 4 });
+  const instanceId = "00000000-0000-4000-8000-000000000002";
+  const lease = createLease(shared, systemClock);
+  const seen: { registered: boolean; leased: boolean }[] = [];
+  const bus = createBus({
+    url: db.url,
+    instanceId,
+    leaseMs: 4_500,
+    generations: createGenerations(shared),
+    lease,
+    keys: {
+      async sync() {
+        const rows = await db.database.read(
+          sql`SELECT FROM auth.instances WHERE id = ${instanceId} AND loaded_kids = '{"a"}'`,
+        );
+        seen.push({ registered: rows.length === 1, leased: lease.holds() });
+      },
+      kids: () => KIDS,
+    },
+    clock: systemClock,
+    log: silentLog,
+    metrics: createMetrics(),
+  });
+  await bus.start();
+  // Who made a key before he saw our row did not wait for us; the second look finds that key.
+  assert.deepEqual(seen.slice(0, 2), [
+    { registered: false, leased: false },
+    { registered: true, leased: false },
+  ]);
+  await bus.stop();
+});
+
+test("while the keys are not those that are stored no lease is granted", async () => {
+  const shared = createSharedMemory({ httpThreads: 1, authCacheSlots: 4 });
+  const lease = createLease(shared, systemClock);
+  let isStale = true;
+  let syncs = 0;
+  const bus = createBus({
+    url: db.url,
+    instanceId: "00000000-0000-4000-8000-000000000003",
+    leaseMs: 4_500,
+    generations: createGenerations(shared),
+    lease,
+    keys: {
+      async sync() {
+        syncs++;
+        if (isStale) throw new Error("a withdrawn key counts");
+      },
+      kids: () => KIDS,
+    },
+    clock: systemClock,
+    log: silentLog,
+    metrics: createMetrics(),
+  });
+  const started = bus.start();
+  await until(() => syncs > 2, "it was tried again");
+  assert.equal(lease.holds(), false);
+  isStale = false;
   await started;
   assert.equal(lease.holds(), true);
   await bus.stop();
