@@ -1,4 +1,5 @@
 import type { Config } from "../../platform/config.ts";
+import type { AppError } from "../../platform/errors.ts";
 import type { Counter, Metrics } from "../../platform/metrics.ts";
 import { placeOf } from "../audit/place.ts";
 import type { Throttle } from "../throttle/throttle.ts";
@@ -13,6 +14,8 @@ import {
 import { issueTokens, type TokenOptions } from "../session/tokens.ts";
 import type { Language } from "../mail/language.ts";
 import type { AccountRequest, Accounts } from "./accounts.ts";
+import { issueChallenge } from "../mfa/challenge.ts";
+import { findPasswordHash } from "./store.ts";
 import { registerQuietly, type QuietOptions } from "./register-quietly.ts";
 import { queueVerification } from "./verification.ts";
 
@@ -39,7 +42,8 @@ export type Register = (request: RegisterRequest) => Promise<Grant | undefined>;
 /**
  * Makes an account. Where addresses need not be verified its first session is opened in the same
  * transaction; where they must be, a taken address and a new one get the same answer. Throws
- * `account_exists`, `validation_failed`, `rate_limited`, `overloaded`.
+ * `account_exists`, `validation_failed`, `rate_limited`, `overloaded`, and `mfa_required` where the
+ * tenant wants a second factor of everybody.
  */
 export function createRegister(options: RegisterOptions): Register {
   const { accounts, throttle, config, metrics } = options;
@@ -50,17 +54,24 @@ export function createRegister(options: RegisterOptions): Register {
     await throttle.take("registerNetwork", asked.address);
     const caller = await locate(options, asked);
     let opened: OpenedSession | undefined;
+    let challenge: AppError | undefined;
     const account = await accounts.create(request, {
       ...placeOf(caller),
       language,
       signal,
       async within(tx, fresh) {
         const session = { caller, device: undefined, rememberMe: false, amr: ["pwd"] };
-        opened = await openSession(tx, options, fresh, session);
+        if ((await options.policyOf(fresh.tenantId)).mfa.mode === "required") {
+          // The first session needs a second factor like every other.
+          const attempt = { ...session, account: fresh, trustedDeviceToken: undefined };
+          const passwordHash = await findPasswordHash(tx, fresh.id);
+          challenge = await issueChallenge(tx, { attempt, isEnrol: true, passwordHash });
+        } else opened = await openSession(tx, options, fresh, session);
         if (isMailed) await queueVerification(tx, options, fresh);
       },
     });
     made.add();
+    if (challenge !== undefined) throw challenge;
     const { session, refreshSecret: secret, refreshKey: key } = opened!;
     return {
       account,

@@ -124,10 +124,10 @@ export async function findCredential(
 
 /** What the password of an account is compared with. */
 export async function findPasswordHash(
-  database: Pick<Database, "read">,
+  asker: Pick<Database, "query"> | Transaction,
   id: string,
 ): Promise<string | undefined> {
-  const rows = await database.read<{ password_hash: string }>(
+  const { rows } = await asker.query<{ password_hash: string }>(
     sql`SELECT password_hash FROM auth.credentials WHERE account_id = ${id}`,
   );
   return rows[0]?.password_hash;

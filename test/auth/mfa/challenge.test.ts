@@ -319,6 +319,10 @@ test("mfa.mode off asks nobody; required lets somebody without a factor enrol an
   await setPolicy(app, { mfa: { mode: "required" } });
   const asked = await login(app, ben);
   assert.deepEqual([asked.body.error_code, asked.body.methods], ["mfa_required", ["enrol"]]);
+  const fresh = await app.call("POST", "/auth/register", {
+    body: { email: "fresh@example.com", password: ben.password },
+  });
+  assert.deepEqual([fresh.body.error_code, fresh.body.methods], ["mfa_required", ["enrol"]]);
   const { challenge_token } = asked.body;
   const nothing = await complete(app, { challenge_token, method: "totp", code: "123456" });
   assert.equal(nothing.body.error_code, "mfa_code_invalid", "nothing was shown yet");
