@@ -129,6 +129,7 @@ const refreshRoute = ({ refresh }: LoginRouteDeps) =>
     responses: {
       200: { description: "New tokens of the same session", schema: grantAnswer },
       401: { description: "`refresh_token_invalid`, or `device_mismatch`" },
+      403: { description: "`network_blocked`: the tenant lets nobody in from there" },
     },
     async handler(request) {
       const { refresh_token: refreshToken, device_info: device } = request.body;

@@ -8,6 +8,7 @@ import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import type { Invalidate } from "../index.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import { networkFault } from "../network/rules.ts";
 import { deviceDigestOf, type DeviceInfo } from "./device.ts";
 import type { Grant } from "./enter.ts";
 import { changesOf, describeChanges, seenPlaceOf } from "./changes.ts";
@@ -44,13 +45,14 @@ export type Refresh = (request: RefreshRequest) => Promise<Grant>;
  *                             `refresh.ahead`
  *
  * A use from another network, country or program is kept as a flag of the session and written into
- * the audit log. It ends nothing, unless the tenant binds sessions to their network.
+ * the audit log. It ends nothing, unless the tenant binds sessions to their network. From where the
+ * tenant lets nobody in there is no refresh either; the session lives on elsewhere.
  *
  * A token is proven before the row is touched, so only a real one can end anything. Every refusal
  * but that of another device has the same bytes.
  */
 
-/** Throws `refresh_token_invalid`, `device_mismatch`. */
+/** Throws `refresh_token_invalid`, `device_mismatch`, `network_blocked`. */
 export function createRefresh(options: RefreshOptions): Refresh {
   const outcomes = createOutcomes(options.metrics);
   // Tabs of one browser refresh with one token at one moment: they share one rotation, and use up
@@ -72,7 +74,13 @@ export function createRefresh(options: RefreshOptions): Refresh {
     }
     const seen = await seenPlaceOf(caller, options.countryOf);
     const flags = changesOf(proof.seen, seen);
-    if (flags.includes("network_changed") && (await isBoundToNetwork(options, proof))) {
+    const { network, sessions } = await options.policyOf(proof.tenantId);
+    const fault = networkFault(network, caller.address, seen.country);
+    if (fault !== undefined) {
+      outcomes.network.add();
+      throw authErrors.failure("network_blocked", { note: `tenant rule: ${fault}` });
+    }
+    if (sessions.strictNetwork && flags.includes("network_changed")) {
       outcomes.network.add();
       await endForNetwork(options, misuse, describeChanges(proof.seen, seen));
       throw authErrors.failure("refresh_token_invalid", { note: "another network" });
@@ -130,13 +138,6 @@ function isSameDevice({ deviceDigest }: RefreshProof, device: DeviceInfo | undef
   return given !== undefined && timingSafeEqual(given, deviceDigest);
 }
 
-async function isBoundToNetwork(
-  { policyOf }: RefreshOptions,
-  { tenantId }: RefreshProof,
-): Promise<boolean> {
-  return (await policyOf(tenantId)).sessions.strictNetwork;
-}
-
 /** A change of place is written down in the transaction of the refresh that shows it. */
 async function rotateAndRecord(
   { database }: RefreshOptions,
@@ -186,6 +187,6 @@ function createOutcomes(metrics: Metrics) {
     device: counter("device_mismatch"),
     reused: counter("reused"),
     ahead: counter("ahead"),
-    network: counter("network_changed"),
+    network: counter("network"),
   };
 }

@@ -53,9 +53,10 @@ async function changesIn(sessionId: string) {
   return rows;
 }
 
-async function decide(policy: StoredPolicy["sessions"]) {
+async function decide(sessions: StoredPolicy["sessions"], network: StoredPolicy["network"] = {}) {
+  const policy = JSON.stringify({ sessions, network });
   await db.database.withTransaction(async (tx) => {
-    await tx.query(sql`UPDATE auth.tenants SET policy = ${JSON.stringify({ sessions: policy })}
+    await tx.query(sql`UPDATE auth.tenants SET policy = ${policy}
       WHERE id = ${DEFAULT_TENANT}`);
     app.invalidate(tx, [{ kind: "policies" }]);
   });
@@ -116,6 +117,18 @@ test("a tenant that binds sessions to their network ends one that comes from ano
   const whoami = await app.call("GET", "/auth/whoami", { token: home.body.access_token });
   assert.equal(whoami.status, 401);
   assert.equal((await changesIn(session.session.id)).at(-1)!.action, "session.end");
+  await decide({});
+});
+
+test("from where the tenant lets nobody in there is no refresh, and the session lives on elsewhere", async () => {
+  const session = await loginFrom({ address: AT_HOME, agent: FIREFOX });
+  await decide({}, { deniedCountries: ["US"], blocked: ["198.51.100.0/24"] });
+  for (const address of [ABROAD, "198.51.100.7"]) {
+    const refused = await refreshFrom({ address, agent: FIREFOX }, session.refresh_token);
+    assert.deepEqual([refused.status, refused.body.error_code], [403, "network_blocked"]);
+  }
+  const home = await refreshFrom({ address: AT_HOME, agent: FIREFOX }, session.refresh_token);
+  assert.equal(home.status, 200, home.text);
   await decide({});
 });
 
