@@ -99,7 +99,7 @@ const whole = { malformed: 0, lost: 0, twice: 0, unwritten: 0, crowded: 0, false
 
 test("the server is killed during logins and refreshes: the rows are whole, and everybody goes on", async () => {
   const random = randomOf(testSeed());
-  for (let at = 0; at < testSize(2, 25); at++) {
+  for (let at = 0; at < testSize(1, 25); at++) {
     const people = await round((server) => server.kill("SIGKILL"), random);
     assert.deepEqual(await brokenRows(), whole, `seed ${testSeed()}, round ${at}`);
     const again = await start();
