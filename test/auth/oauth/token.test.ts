@@ -130,6 +130,20 @@ test("a secret that is replaced stays good for the overlap, and both are refused
   assert.equal((await askToken(app, third)).status, 200);
 });
 
+test("the overlap ends by the clock, also where the client is remembered", async () => {
+  const machine = await makeMachine(app, admin, [BASIC]);
+  await app.call("POST", `/v1/admin/clients/${machine.id}/rotate`, {
+    token: admin.access_token,
+    body: { overlap_seconds: 2 },
+  });
+  let answer = await askToken(app, machine);
+  for (let turn = 0; turn < 200 && answer.status === 200; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    answer = await askToken(app, machine);
+  }
+  assert.deepEqual(codeOf(answer), [401, "invalid_client"]);
+});
+
 test("a disabled or removed client's tokens stop at the next request and never come back", async () => {
   const machine = await makeMachine(app, admin, [BASIC]);
   const token = admin.access_token;
