@@ -21,6 +21,7 @@ export function claimsOf(issuer: string, key: LiveKey, expiresAt: number): Claim
     // Nobody authenticated: a key is never fresh enough for what asks for a fresh login.
     authTime: 0,
     scope: key.scope,
+    actor: undefined,
   };
 }
 
@@ -48,6 +49,7 @@ export function toKeyPrincipal(claims: Claims, key: LiveKey, grants: RoleGrants)
     authTime: 0,
     expiresAt: claims.expiresAt,
     scope: key.scope,
+    actor: undefined,
     apiKey: Object.freeze(key.terms),
     roles: Object.freeze({}),
     permissions: permittedOf(key.permissions, grants.permissions),
