@@ -26,8 +26,13 @@ import { introspect } from "./auth/session/introspect.ts";
 import { createLoadSession } from "./auth/session/store.ts";
 import { createPolicyOf } from "./auth/tenants/policies.ts";
 import { createThrottle } from "./auth/throttle/throttle.ts";
+import {
+  createIsTenantActive,
+  ofActiveTenants,
+  type IsTenantActive,
+} from "./auth/tenants/standing.ts";
 import type { VerifySignature } from "./auth/verify-pool.ts";
-import { createIam } from "./contexts/iam/index.ts";
+import { createIam, type Iam } from "./contexts/iam/index.ts";
 import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
 import { createDocsRoutes } from "./http/docs.ts";
 import { createHealthRoutes, type HealthChecks } from "./http/health.ts";
@@ -90,10 +95,11 @@ export function createApp(ports: AppPorts): App {
     ownIssuer: config.publicUrl,
     documents,
   });
+  const people = peopleOf(iam, createIsTenantActive({ database, documents }));
   const authenticate = createAuthenticate({
     ...ports,
     ...readsOf(database),
-    loadRoles: iam.loadRoles,
+    loadRoles: people.loadRoles,
     apiKeys: {
       loadKey: createLoadKey(database),
       guesses: createGuesses(createThrottle(database, metrics, { blockOf }), clock),
@@ -111,10 +117,8 @@ export function createApp(ports: AppPorts): App {
       countryOf: createCountryOf({ config, log }),
       sealer,
       queueMail: createQueueMail(sealer),
-      provisionUser: iam.provisionUser,
-      loadRoles: iam.loadRoles,
       documents,
-      discardUser: iam.discardUser,
+      ...people,
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
     ...createMailboxRoutes({ database, sealer, config }),
@@ -147,6 +151,15 @@ export function createApp(ports: AppPorts): App {
     describeToken: (body) => describeToken(authenticate, body),
   };
 }
+
+/** What authentication and accounts ask of iam. */
+export const peopleOf = (iam: Iam, isTenantActive: IsTenantActive) => ({
+  provisionUser: iam.provisionUser,
+  discardUser: iam.discardUser,
+  giveAdministrator: iam.giveAdministrator,
+  loadRoles: ofActiveTenants(iam.loadRoles, isTenantActive),
+  isTenantActive,
+});
 
 /** What authentication asks the database of callers it does not know. */
 const readsOf = (database: Database) => ({

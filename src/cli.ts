@@ -32,6 +32,10 @@ const FAMILIES: Readonly<Record<string, Family>> = Object.freeze({
     summary: "Create and list users",
     load: async () => (await import("./cli/users.ts")).userCommands,
   },
+  tenants: {
+    summary: "Create and list tenants, show and set their policies",
+    load: async () => (await import("./cli/tenants.ts")).tenantCommands,
+  },
   roles: {
     summary: "Assign, remove and list roles",
     load: async () => (await import("./cli/roles.ts")).roleCommands,

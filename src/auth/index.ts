@@ -116,6 +116,12 @@ export type DiscardUser = (
   user: { readonly userId: string; readonly tenantId: string },
 ) => Promise<void>;
 
+/** Gives a new user the role whose holder can give every other one, in the user's transaction. */
+export type GiveAdministrator = (
+  tx: Transaction,
+  user: { readonly userId: string },
+) => Promise<void>;
+
 /** A value on a cache hit, a promise only when we must wait. */
 export type Authenticate = (
   token: string,

@@ -18,6 +18,7 @@ import type {
   DocumentCache,
   LoadRoles,
   DiscardUser,
+  GiveAdministrator,
 } from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { BlockOf } from "./network/blocks.ts";
@@ -32,6 +33,7 @@ import { createKeyRoutes } from "./routes-keys.ts";
 import { createAuditRoutes } from "./routes-audit.ts";
 import { createAddressRoutes } from "./routes-address.ts";
 import { createAdminAccountRoutes } from "./routes-admin-accounts.ts";
+import { createAdminTenantRoutes } from "./routes-admin-tenants.ts";
 import { createEmailRoutes } from "./routes-email.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
@@ -51,6 +53,7 @@ import { createPassGates } from "./session/pass-gates.ts";
 import { createEndSessions } from "./session/end.ts";
 import { createRefresh } from "./session/refresh.ts";
 import type { PolicyOf } from "./tenants/policies.ts";
+import { createTenantGate, type IsTenantActive } from "./tenants/standing.ts";
 import type { LoginLimits } from "./throttle/store-attempts.ts";
 import type { ThrottleSizes } from "./throttle/throttle.ts";
 
@@ -71,6 +74,8 @@ export interface AuthRoutesOptions {
   readonly loadRoles: LoadRoles;
   readonly documents: DocumentCache;
   readonly discardUser: DiscardUser;
+  readonly giveAdministrator: GiveAdministrator;
+  readonly isTenantActive: IsTenantActive;
   readonly config: Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -91,7 +96,11 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const judge = createPasswordJudge({ ...options, checkBreach: createCheckBreach(options) });
   const deps = { ...options, ...defence, judge };
   const enter = createEnter(deps);
-  const gates: LoginGate[] = [...defence.gates, createMfaGate(options)];
+  const gates: LoginGate[] = [
+    createTenantGate(options.isTenantActive),
+    ...defence.gates,
+    createMfaGate(options),
+  ];
   const passGates = createPassGates({ database, enter, gates, config });
   const ownIssuer = config.publicUrl;
   const endSessions = createEndSessions({ database, invalidate, throttle, metrics, ownIssuer });
@@ -120,6 +129,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createAdminAccountRoutes(deps),
     ...createAdminAttackRoutes({ database, invalidate }),
     ...createUnlockRoutes({ database, throttle }),
+    ...createAdminTenantRoutes(deps),
     ...createProfileRoutes({ database, invalidate, config }),
   ];
 }

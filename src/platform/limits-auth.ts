@@ -179,3 +179,13 @@ export const mfaLimits = Object.freeze({
   trustedDevicesListMax: 100,
   cleanBatchMax: 1_000,
 });
+
+/** Bounds of what a tenant may decide. */
+export const tenantLimits = Object.freeze({
+  daysMax: 3_650,
+  durationMaxSeconds: 3_650 * 86_400,
+  historyMaxCount: 24,
+  countriesMaxCount: 250,
+  blockedMaxCount: 500,
+  failuresMax: 1_000,
+});

@@ -30,6 +30,8 @@ import { createThrottle, type ThrottleSizes } from "../../src/auth/throttle/thro
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline } from "../../src/auth/verify-pool.ts";
 import { createRequestDeliverers } from "../../src/control/mail-delivery.ts";
+import { peopleOf } from "../../src/app.ts";
+import { createIsTenantActive } from "../../src/auth/tenants/standing.ts";
 import { createIam } from "../../src/contexts/iam/index.ts";
 import type { RateLimit } from "../../src/http/admission.ts";
 import { createPipeline, type Pipeline } from "../../src/http/pipeline.ts";
@@ -106,6 +108,8 @@ export async function startApp(options: AppOptions) {
     digest: (token) => tokenDigest(token, issuer.ruleSetId),
     metrics,
   });
+  const documents = createDocumentCache({ generations, lease, clock, metrics });
+  const people = peopleOf(iam, createIsTenantActive({ database, documents }));
   const authenticate = createAuthenticate({
     issuers: createIssuerRegistry([issuer]),
     verify: verifyInline,
@@ -114,7 +118,7 @@ export async function startApp(options: AppOptions) {
     lease,
     loadSession: createLoadSession(database),
     loadMachine: createLoadMachine(database),
-    loadRoles: iam.loadRoles,
+    loadRoles: people.loadRoles,
     isTokenRevoked: createIsTokenRevoked(database),
     apiKeys: {
       loadKey: createLoadKey(database),
@@ -128,7 +132,6 @@ export async function startApp(options: AppOptions) {
     log,
     ownIssuer: config.publicUrl,
   });
-  const documents = createDocumentCache({ generations, lease, clock, metrics });
   const storedPolicyOf = createPolicyOf({ database, documents, config });
   const policyOf = async (tenantId: string) => {
     const lockout = { failuresMax: 10_000, ...options.policy?.lockout };
@@ -150,10 +153,8 @@ export async function startApp(options: AppOptions) {
     blockOf: createBlockOf({ database, documents, clock }),
     sealer,
     queueMail: createQueueMail(sealer),
-    provisionUser: iam.provisionUser,
-    loadRoles: iam.loadRoles,
     documents,
-    discardUser: iam.discardUser,
+    ...people,
     config,
     clock,
     metrics,
@@ -288,11 +289,11 @@ export function createCall(pipeline: Pipeline) {
   };
 }
 
-let people = 0;
+let registered = 0;
 
 /** A fresh account, registered as anybody would; its first tokens. */
 export async function registerSomebody(app: TestApp, extra: Record<string, unknown> = {}) {
-  const number = ++people;
+  const number = ++registered;
   const email = `person${number}-${process.pid}@example.com`;
   const body = { email, password: GOOD_PASSWORD, ...extra };
   const answer = await app.call("POST", "/auth/register", { body });

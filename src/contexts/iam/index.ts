@@ -2,6 +2,7 @@
 import type {
   DiscardUser,
   DocumentCache,
+  GiveAdministrator,
   Invalidate,
   LoadRoles,
   ProvisionUser,
@@ -11,7 +12,7 @@ import type { Database } from "../../platform/postgres.ts";
 import { createRoleStore, type RoleStore } from "./role-store.ts";
 import { createIamRoutes } from "./routes.ts";
 import { createIssuerNames, createLoadRoles, createProvisionUser } from "./store.ts";
-import { discardUser } from "./user-changes.ts";
+import { discardUser, giveAdministrator } from "./user-changes.ts";
 import { createUserStore, type UserStore } from "./user-store.ts";
 
 export type { Role, RoleStore } from "./role-store.ts";
@@ -33,6 +34,7 @@ export interface Iam {
   readonly loadRoles: LoadRoles;
   readonly provisionUser: ProvisionUser;
   readonly discardUser: DiscardUser;
+  readonly giveAdministrator: GiveAdministrator;
   /** The same operations for the command line. */
   readonly users: UserStore;
   readonly roles: RoleStore;
@@ -48,6 +50,7 @@ export function createIam(options: IamOptions): Iam {
     loadRoles: createLoadRoles(database, issuerNames, options.documents),
     provisionUser: createProvisionUser(issuerNames),
     discardUser,
+    giveAdministrator,
     users,
     roles,
   });

@@ -1,4 +1,10 @@
-import type { DiscardUser, Identity, Invalidate, InvalidationKey } from "../../auth/index.ts";
+import type {
+  DiscardUser,
+  GiveAdministrator,
+  Identity,
+  Invalidate,
+  InvalidationKey,
+} from "../../auth/index.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
@@ -72,6 +78,13 @@ export const discardUser: DiscardUser = async (tx, change) => {
     SELECT FROM iam.users
      WHERE id = ${change.userId} AND tenant_id = ${change.tenantId} AND NOT discarded`);
   if (rowCount === 1) await discard(tx, change);
+};
+
+/** For the first administrator of a new tenant. */
+export const giveAdministrator: GiveAdministrator = async (tx, { userId }) => {
+  await tx.query(sql`
+    INSERT INTO iam.user_role_association (user_id, role_context, role_name)
+    VALUES (${userId}, 'iam', ${ADMINISTRATOR_ROLE})`);
 };
 
 interface Changed<R> {
