@@ -1,4 +1,5 @@
 import { json } from "../http/reply.ts";
+import type { AnyRequest } from "../http/request.ts";
 import { defineRoute, PUBLIC, type Route } from "../http/route.ts";
 import { platformErrors } from "../platform/errors.ts";
 import type { Register } from "./accounts/register.ts";
@@ -11,10 +12,13 @@ import {
   refreshBody,
   registerBody,
 } from "./routes-schemas.ts";
+import type { CountryOf } from "./network/country.ts";
+import type { Caller } from "./session/open.ts";
 import type { Login } from "./session/login.ts";
 import type { Refresh } from "./session/refresh.ts";
 
 export interface LoginRouteDeps {
+  readonly countryOf: CountryOf;
   readonly register: Register;
   readonly login: Login;
   readonly refresh: Refresh;
@@ -28,7 +32,12 @@ const REGISTERED = Object.freeze({
   message: "If the address is new, an account was made. Look into its mail for the next step.",
 });
 
-const registerRoute = ({ register }: LoginRouteDeps) =>
+/** Who asks, with the country of the address: every event of a login names it. */
+async function placedCaller(request: AnyRequest, countryOf: CountryOf): Promise<Caller> {
+  return { ...callerOf(request), country: await countryOf(request.address) };
+}
+
+const registerRoute = ({ register, countryOf }: LoginRouteDeps) =>
   defineRoute({
     method: "POST",
     path: "/auth/register",
@@ -56,7 +65,7 @@ const registerRoute = ({ register }: LoginRouteDeps) =>
     },
     async handler(request) {
       const { email, password, username, name } = request.body;
-      const caller = callerOf(request);
+      const caller = await placedCaller(request, countryOf);
       const { signal } = request;
       const language = languageOf(request.header("accept-language"));
       const grant = await register({ email, password, username, name, caller, language, signal });
@@ -65,7 +74,7 @@ const registerRoute = ({ register }: LoginRouteDeps) =>
     },
   });
 
-const loginRoute = ({ login }: LoginRouteDeps) =>
+const loginRoute = ({ login, countryOf }: LoginRouteDeps) =>
   defineRoute({
     method: "POST",
     path: "/auth/login",
@@ -106,7 +115,7 @@ const loginRoute = ({ login }: LoginRouteDeps) =>
         rememberMe: body.remember_me ?? false,
         device: body.device_info,
         trustedDeviceToken: body.trusted_device_token,
-        caller: callerOf(request),
+        caller: await placedCaller(request, countryOf),
         signal,
       });
       return json(200, toGrantBody(grant), NO_STORE);

@@ -106,6 +106,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const endSessions = createEndSessions({ database, invalidate, throttle, metrics, ownIssuer });
   return [
     ...createLoginRoutes({
+      countryOf,
       register: createRegister({ ...deps, accounts: createAccounts(deps) }),
       login: createLogin({ ...deps, passGates }),
       refresh: createRefresh(deps),

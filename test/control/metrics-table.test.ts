@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { request } from "undici";
 import { openCallers, PUBLIC_URL } from "../support/callers.ts";
@@ -23,7 +24,17 @@ let text = "";
 let token = "";
 let reference = "";
 
-const ask = async (method: string, path: string, body?: object, bearer?: string) => {
+/** A busy machine may say "try again": that is no answer here. */
+async function ask(method: string, path: string, body?: object, bearer?: string) {
+  let answer = await askOnce(method, path, body, bearer);
+  while (answer.status === 503) {
+    await pause(200);
+    answer = await askOnce(method, path, body, bearer);
+  }
+  return answer;
+}
+
+const askOnce = async (method: string, path: string, body?: object, bearer?: string) => {
   const answer = await request(`${server.url}${path}`, {
     method: method as "GET",
     headers: {

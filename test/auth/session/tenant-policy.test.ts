@@ -65,4 +65,12 @@ test("a session knows the country it was opened from", async () => {
   const abroad = await app.call("POST", "/auth/login", { body, address: "200.160.2.3" });
   assert.equal(abroad.body.session.country, "BR");
   assert.equal(abroad.body.session.network, "200.160.2.0/24");
+  const wrong = { email: ana.email, password: "not the right one" };
+  await app.call("POST", "/auth/login", { body: wrong, address: "200.160.2.3" });
+  const events = await db.database.read<{ action: string; country: string }>(sql`
+    SELECT action, country FROM auth.audit_log
+    WHERE subject = ${ana.user["id"]} AND network = '200.160.2.0/24' ORDER BY number`);
+  for (const action of ["login.success", "login.failure"]) {
+    assert.equal(events.find((event) => event.action === action)?.country, "BR", action);
+  }
 });
