@@ -99,12 +99,13 @@ test(
   async () => {
     const process = openProcess();
     const hand = new Client(redis.url);
-    process.take("future");
     await hand.flushall();
+    process.take("future");
     await process.exchange();
+    // What another test's limiter tells in the meantime has a counter too.
     const keys = await hand.keys("brigade:rate:test:*");
-    assert.equal(keys.length, 1);
-    await hand.set(keys[0]!, "9e15");
+    assert.ok(keys.length >= 1);
+    for (const key of keys) await hand.set(key, "9e15");
     process.take("future");
     await process.exchange();
     const refused = process.take("future");
