@@ -57,8 +57,12 @@ const FAMILIES: Readonly<Record<string, Family>> = Object.freeze({
     load: async () => (await import("./cli/audit.ts")).auditCommands,
   },
   import: {
-    summary: "Import products",
+    summary: "Import products or users",
     load: async () => (await import("./cli/products.ts")).importCommands,
+  },
+  export: {
+    summary: "Write users to a file",
+    load: async () => (await import("./cli/transfer-users.ts")).exportCommands,
   },
   seed: {
     summary: "Fill the catalogue with made-up products",

@@ -11,6 +11,7 @@ export const authErrors = defineErrors({
   mfa_challenge_invalid: { status: 401, title: "The login has to be started again" },
   mfa_code_invalid: { status: 401, title: "The second factor is not valid" },
   step_up_required: { status: 401, title: "A fresh authentication is required" },
+  password_expired: { status: 403, title: "The password has to be changed first" },
   refresh_token_invalid: { status: 401, title: "The refresh token is not valid" },
   device_mismatch: { status: 401, title: "The session belongs to another device" },
   permission_denied: { status: 403, title: "The caller lacks a required permission" },

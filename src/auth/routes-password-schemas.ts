@@ -62,4 +62,34 @@ export const generateBody = closed({
   ),
 });
 
+export const changeBody = closed({
+  current_password: passwordText,
+  new_password: passwordText,
+  end_current_session: Type.Optional(
+    Type.Boolean({ description: "The present session ends as well; default false." }),
+  ),
+});
+
+export const changeAnswer = Type.Object({
+  message: Type.String(),
+  sessions_ended: Type.Integer(),
+  access_token: Type.Optional(Type.String()),
+  refresh_token: Type.Optional(
+    Type.String({ description: "In place of the one before, which is void." }),
+  ),
+  token_type: Type.Optional(Type.Literal("Bearer")),
+  expires_in: Type.Optional(Type.Integer()),
+  refresh_expires_in: Type.Optional(Type.Integer()),
+});
+
+export const askResetBody = closed({
+  email: Type.String({ minLength: 1, maxLength: accountLimits.emailMaxCharacters }),
+});
+
+export const confirmResetBody = closed({
+  // Wide enough for any text in its place, which is told the same as a wrong token.
+  token: Type.String({ minLength: 1, maxLength: 512 }),
+  new_password: passwordText,
+});
+
 export const generateAnswer = Type.Object({ password: Type.String() });

@@ -24,9 +24,12 @@ import type { KeyRing } from "./keys/key-ring.ts";
 import type { BlockOf } from "./network/blocks.ts";
 import type { CountryOf } from "./network/country.ts";
 import { createCheckBreach } from "./password/breach.ts";
+import { createChangePassword } from "./password/change.ts";
 import { createPasswordJudge } from "./password/judge.ts";
 import { createMfaGate } from "./mfa/gate.ts";
 import { createMfaRoutes } from "./mfa/routes.ts";
+import { createFindPasswordLapse } from "./password/lapse.ts";
+import { createChangeCounters } from "./password/new-password.ts";
 import type { Passwords } from "./password/password-port.ts";
 import { createApiKeyRoutes } from "./routes-api-keys.ts";
 import { createKeyRoutes } from "./routes-keys.ts";
@@ -37,6 +40,7 @@ import { createAdminTenantRoutes } from "./routes-admin-tenants.ts";
 import { createEmailRoutes } from "./routes-email.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
+import { createPasswordRoutes } from "./routes-passwords.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
 import { createMachineRoutes } from "./oauth/index.ts";
 import { createAdminTokenRoutes } from "./routes-admin-tokens.ts";
@@ -95,12 +99,14 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const { throttle } = defence;
   const judge = createPasswordJudge({ ...options, checkBreach: createCheckBreach(options) });
   const deps = { ...options, ...defence, judge };
-  const enter = createEnter(deps);
+  const findPasswordLapse = createFindPasswordLapse(options.policyOf);
+  const enter = createEnter({ ...deps, findPasswordLapse });
   const gates: LoginGate[] = [
     createTenantGate(options.isTenantActive),
     ...defence.gates,
     createMfaGate(options),
   ];
+  const changes = createChangeCounters(metrics);
   const passGates = createPassGates({ database, enter, gates, config });
   const ownIssuer = config.publicUrl;
   const endSessions = createEndSessions({ database, invalidate, throttle, metrics, ownIssuer });
@@ -131,6 +137,11 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createAdminAttackRoutes({ database, invalidate }),
     ...createUnlockRoutes({ database, throttle }),
     ...createAdminTenantRoutes(deps),
+    ...createPasswordRoutes({
+      changePassword: createChangePassword({ ...deps, changes }),
+      reset: { ...deps, changes },
+      waitForCluster,
+    }),
     ...createProfileRoutes({ database, invalidate, config }),
   ];
 }

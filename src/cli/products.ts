@@ -3,11 +3,13 @@ import { cliLimits } from "../platform/limits.ts";
 import { defineCommand, EXIT, UsageError } from "./command.ts";
 import { withWorkspace } from "./open-database.ts";
 import { printable } from "./terminal.ts";
+import { importUsersCommand } from "./transfer-users.ts";
 
 const FORMATS = ["taco", "csv", "jsonl"] as const;
 type Format = (typeof FORMATS)[number];
 
 export const importCommands = [
+  importUsersCommand,
   defineCommand({
     name: "import products",
     summary: "Reads products into the catalogue. Doing it again changes nothing.",

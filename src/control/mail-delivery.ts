@@ -1,5 +1,6 @@
 import { resend, RESEND_KIND } from "../auth/accounts/verification.ts";
 import { createSealer } from "../auth/keys/sealer.ts";
+import { RESET_KIND, sendReset } from "../auth/password/reset.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
 import { createQueueMail, MAIL_KIND, openMail } from "../platform/mail.ts";
@@ -57,6 +58,7 @@ export function createRequestDeliverers(config: Config, database: Database): Del
   const options = { database, config, queueMail: createQueueMail(sealer) };
   const handlers: Readonly<Record<string, (content: never) => Promise<void>>> = {
     [RESEND_KIND]: (content) => resend(options, content),
+    [RESET_KIND]: (content) => sendReset(options, content),
   };
   return Object.entries(handlers).map(([kind, handle]) => ({
     kind,

@@ -1,13 +1,16 @@
 import { enableWhoseBanEnded } from "../auth/accounts/standing.ts";
+import { createSealer } from "../auth/keys/sealer.ts";
 import { removeExpiredOneTimeTokens } from "../auth/one-time/store.ts";
 import { removeExpiredTrustedDevices } from "../auth/mfa/store-devices.ts";
 import { removeExpiredWebauthnChallenges } from "../auth/mfa/store-passkeys.ts";
 import { removeExpiredEnrolments } from "../auth/mfa/store-totp.ts";
+import { remindOfExpiry } from "../auth/password/reminder.ts";
 import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredGrants } from "../auth/oauth/store-grants.ts";
 import { removeExpiredSessions } from "../auth/session/store-end.ts";
 import { ATTACK_JOBS } from "./schedule-attacks.ts";
+import { createQueueMail } from "../platform/mail.ts";
 import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";
 import { removeOldDecisions } from "../auth/audit/store-decisions.ts";
 import { keepMonths } from "../auth/audit/months.ts";
@@ -46,6 +49,12 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
     name: "end bans that are over",
     everyMs: accountLimits.reactivateEveryMs,
     run: enableWhoseBanEnded,
+  },
+  {
+    name: "remind of passwords that expire",
+    everyMs: jobLimits.reminderMs,
+    run: (database, config) =>
+      remindOfExpiry({ database, config, queueMail: createQueueMail(createSealer(config)) }),
   },
   { name: "give up effects that waited too long", everyMs: jobLimits.expiredMs, run: giveUpStale },
   { name: "remove finished effects", everyMs: jobLimits.expiredMs, run: removeFinished },

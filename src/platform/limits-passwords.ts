@@ -24,6 +24,8 @@ export const passwordLimits = Object.freeze({
   nistMinCodePointsWithFactor: 8,
   /** Former passwords that one change is compared with, whatever a policy says. */
   historyMaxCount: 12,
+  /** Owners that are reminded in one transaction. */
+  reminderBatchMax: 100,
   queueMax: 64,
   retryAfterSeconds: 1,
   /** An idle password thread is ended after this. */
@@ -44,4 +46,35 @@ export const generatorLimits = Object.freeze({
 export const breachLimits = Object.freeze({
   timeoutMs: 800,
   bodyBytesMax: 256 * 1024,
+});
+
+/** How long a password may be set anew with a token. */
+export const passwordLinkLimits = Object.freeze({
+  resetMinutes: 30,
+  /** Given at a login with a password that has come to its end. */
+  changeTokenSeconds: 900,
+});
+
+/** What one comparison with a stored hash may cost: about a second of a thread at most. */
+export const hashLimits = Object.freeze({
+  textMaxCharacters: 512,
+  keyMinBytes: 16,
+  keyMaxBytes: 64,
+  argon2MemoryMaxKib: 128 * 1024,
+  /** Memory times passes. */
+  argon2WorkMaxKib: 512 * 1024,
+  argon2LanesMax: 16,
+  bcryptCostMin: 4,
+  bcryptCostMax: 14,
+  scryptMemoryMaxBytes: 128 * 1024 * 1024,
+  /** N times r times p. */
+  scryptWorkMax: 2 ** 20,
+  /** r times p. */
+  scryptLanesMax: 1_024,
+  pbkdf2IterationsMax: 2_000_000,
+});
+
+/** Accounts that are carried from one server to another. */
+export const transferLimits = Object.freeze({
+  batchRows: 500,
 });

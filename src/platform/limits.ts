@@ -185,9 +185,13 @@ export const productLimits = Object.freeze({
   /** Words of a query and of a name that are compared with each other. */
   similarWordsMax: 32,
   importBatchRows: 1_000,
-  importLineCharactersMax: 1_000_000,
   /** Names of classifications that an import keeps in mind. */
   importNamesMax: 10_000,
+});
+
+/** Files that an import reads. */
+export const textFileLimits = Object.freeze({
+  lineCharactersMax: 1_000_000,
 });
 
 export const cliLimits = Object.freeze({
@@ -253,5 +257,6 @@ export const appLimits = Object.freeze({
 export const jobLimits = Object.freeze({
   trimLogMs: 60_000,
   expiredMs: 5 * 60_000,
+  reminderMs: 3_600_000,
   batchRows: 1_000,
 });

@@ -9,6 +9,7 @@ export type OneTimePurpose =
   | "email.change"
   | "account.invite"
   | "password.reset"
+  | "password.change"
   | "account.unlock"
   | "mfa.challenge"
   | "webauthn.register"

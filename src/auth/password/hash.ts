@@ -1,8 +1,10 @@
+import { pbkdf2Sync, scryptSync, timingSafeEqual } from "node:crypto";
 import { hashSync, verifySync } from "@node-rs/argon2";
 import bcrypt from "bcryptjs";
 import { passwordLimits as limits } from "../../platform/limits.ts";
 import type { PasswordVerdict } from "./password-port.ts";
 import { normalisePassword } from "./policy.ts";
+import { readHash, type ReadHash } from "./read-hash.ts";
 
 export type PasswordAlgorithm = "argon2id" | "bcrypt";
 
@@ -14,7 +16,6 @@ const ARGON2_OPTIONS = Object.freeze({
   parallelism: limits.argon2Lanes,
 });
 const ARGON2_PREFIX = `$argon2id$v=19$m=${limits.argon2MemoryKib},t=${limits.argon2Passes},p=${limits.argon2Lanes}$`;
-const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
 // Of no password. With the parameters of real ones, so that checking against them costs the same.
 const NOBODY: Readonly<Record<PasswordAlgorithm, string>> = Object.freeze({
@@ -42,49 +43,65 @@ export function verifyPassword(
   hash: string | undefined,
   algorithm: PasswordAlgorithm,
 ): PasswordVerdict {
-  const text = normalisePassword(password);
-  const kind = hash === undefined ? undefined : algorithmOf(hash);
-  if (hash === undefined || kind === undefined) {
-    compare(text, NOBODY[algorithm], algorithm);
+  const read = hash === undefined ? undefined : readHash(hash);
+  if (read === undefined || "fault" in read) {
+    matches(password, readHash(NOBODY[algorithm]) as ReadHash);
     return { ok: false, rehash: false };
   }
-  const ok = compare(text, hash, kind);
-  return { ok, rehash: ok && !isUpToDate(hash, algorithm) };
+  const ok = matches(password, read);
+  return { ok, rehash: ok && !isUpToDate(read, algorithm) };
 }
 
 /** True if one of the hashes is of this password. All are looked at, up to a limit. */
 export function matchesOne(password: string, hashes: readonly string[]): boolean {
-  const text = normalisePassword(password);
   let found = false;
   for (const hash of hashes.slice(0, limits.historyMaxCount + 1)) {
-    const kind = algorithmOf(hash);
-    found = (kind !== undefined && compare(text, hash, kind)) || found;
+    const read = readHash(hash);
+    found = (!("fault" in read) && matches(password, read)) || found;
   }
   return found;
 }
 
-function algorithmOf(hash: string): PasswordAlgorithm | undefined {
-  if (hash.startsWith("$argon2id$")) return "argon2id";
-  return BCRYPT.test(hash) ? "bcrypt" : undefined;
+/** Where an imported hash comes from, a text may have been taken as it was typed. */
+function matches(password: string, read: ReadHash): boolean {
+  const text = normalisePassword(password);
+  return compare(text, read) || (text !== password && compare(password, read));
 }
 
-function compare(text: string, hash: string, kind: PasswordAlgorithm): boolean {
-  if (kind === "argon2id") {
-    try {
-      return verifySync(hash, text);
-    } catch {
-      // Damaged in the database; its text goes nowhere.
-      return false;
+function compare(text: string, read: ReadHash): boolean {
+  try {
+    switch (read.kind) {
+      case "argon2id":
+        return verifySync(read.text, text);
+      case "bcrypt":
+        // "…x" must not pass for "…y" only because both are cut before the last character.
+        return bcrypt.compareSync(text, read.text) && !isCutByBcrypt(text);
+      case "scrypt":
+        return timingSafeEqual(scryptOf(text, read), read.key);
+      case "pbkdf2":
+        return timingSafeEqual(
+          pbkdf2Sync(text, read.salt, read.iterations, read.key.length, read.digest),
+          read.key,
+        );
     }
+  } catch {
+    // Damaged in the database; its text goes nowhere.
+    return false;
   }
-  const isRight = bcrypt.compareSync(text, hash);
-  // "…x" must not pass for "…y" only because both are cut before the last character.
-  return isRight && !isCutByBcrypt(text);
 }
 
-function isUpToDate(hash: string, algorithm: PasswordAlgorithm): boolean {
-  if (algorithm === "argon2id") return hash.startsWith(ARGON2_PREFIX);
-  return Number(BCRYPT.exec(hash)?.[1] ?? 0) >= limits.bcryptCost;
+function scryptOf(text: string, read: Extract<ReadHash, { kind: "scrypt" }>): Buffer {
+  const { cost, blocks, lanes, salt, key } = read;
+  // Node's own count of what it needs is a little more than 128 N r.
+  const maxmem = 2 * 128 * blocks * (cost + lanes);
+  return scryptSync(text, salt, key.length, { N: cost, r: blocks, p: lanes, maxmem });
+}
+
+function isUpToDate(read: ReadHash, algorithm: PasswordAlgorithm): boolean {
+  if (read.kind === "argon2id") {
+    return algorithm === "argon2id" && read.text.startsWith(ARGON2_PREFIX);
+  }
+  return algorithm === "bcrypt" && read.kind === "bcrypt" && read.cost >= limits.bcryptCost;
 }
 
 function isCutByBcrypt(text: string): boolean {

@@ -1,8 +1,10 @@
+import { AppError } from "../../platform/errors.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { recordLogin, type Account } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent, type AuditAction } from "../audit/store.ts";
 import type { Invalidate } from "../index.ts";
+import type { FindPasswordLapse } from "../password/lapse.ts";
 import type { Risk } from "../risk/risk.ts";
 import type { DeviceInfo } from "./device.ts";
 import { locate, makeRoom, openSession, type Caller, type OpenOptions } from "./open.ts";
@@ -15,6 +17,7 @@ export interface EnterOptions
   /** Told of each entry that is the account's own. */
   readonly learn: Risk["learn"];
   readonly invalidate: Invalidate;
+  readonly findPasswordLapse: FindPasswordLapse;
   readonly keyRing: OpenOptions["keyRing"] & TokenOptions["keyRing"];
 }
 
@@ -42,7 +45,10 @@ export interface Grant {
   readonly tokens: TokenPair;
 }
 
-/** Undefined: what was proven does not hold any more. Throws `conflict` at the session limit. */
+/**
+ * Undefined: what was proven does not hold any more. Throws `conflict` at the session limit, and
+ * `password_expired` when the password that was proven has come to its end.
+ */
 export type Enter = (request: EntryRequest) => Promise<Grant | undefined>;
 
 /** The one way from a proof to a session: limit, session, audit, tokens. */
@@ -53,6 +59,8 @@ export function createEnter(options: EnterOptions): Enter {
       revocation: true,
     });
     if (entered === undefined) return undefined;
+    // Thrown after the commit: the token that comes with it is to stay.
+    if (entered instanceof AppError) throw entered;
     const { account, session, refreshSecret: secret, refreshKey: key } = entered;
     return {
       account,
@@ -70,7 +78,12 @@ async function enter(tx: Transaction, options: EnterOptions, request: EntryReque
   }
   if (request.within !== undefined && !(await request.within(tx, account))) return undefined;
   const { id, tenantId } = account;
-  const event = { actor: request.actor ?? id, subject: id, tenantId, ...placeOf(caller) };
+  const place = placeOf(caller);
+  if (amr.includes("pwd")) {
+    const lapse = await options.findPasswordLapse(tx, account, place);
+    if (lapse !== undefined) return lapse;
+  }
+  const event = { actor: request.actor ?? id, subject: id, tenantId, ...place };
   for (const sessionId of await makeRoom(tx, options, account)) {
     await recordEvent(tx, { ...event, action: "session.evict", sessionId, reason: "limit" });
   }

@@ -38,8 +38,8 @@ export type Login = (request: LoginRequest) => Promise<Grant>;
 /**
  * Password login: budget, credential, comparison, gates, session, tokens. Up to a right password
  * an account that exists and one that does not take the same statements, the same hashing, and get
- * the same answer. Throws `credentials_invalid`, `mfa_required`, `account_disabled`,
- * `account_locked`, `rate_limited`, `overloaded`, `conflict`.
+ * the same answer. Throws `credentials_invalid`, `mfa_required`, `password_expired`,
+ * `account_disabled`, `account_locked`, `rate_limited`, `overloaded`, `conflict`.
  */
 export function createLogin(options: LoginOptions): Login {
   const outcomes = createOutcomes(options.metrics);

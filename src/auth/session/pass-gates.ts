@@ -1,5 +1,5 @@
 import type { Config } from "../../platform/config.ts";
-import type { AppError } from "../../platform/errors.ts";
+import { AppError } from "../../platform/errors.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
@@ -25,8 +25,8 @@ export interface Passage {
 }
 
 /**
- * Leads somebody whose first factor was right to a session, or to a challenge, which is returned
- * as the failure to be thrown. Undefined: `within` or the account's factors did not hold. Throws
+ * Leads somebody whose first factor was right to a session, or to a challenge or a password that
+ * has to be changed, which are returned as the failure to be thrown. Undefined: `within` or the account's factors did not hold. Throws
  * `account_disabled` and what a gate refuses with.
  */
 export type PassGates = (passage: Passage) => Promise<Grant | AppError | undefined>;
@@ -44,7 +44,7 @@ export function createPassGates(options: PassGatesOptions): PassGates {
       await recordRefusal(options, attempt, verdict.reason);
       throw authErrors.failure(verdict.code, { note: verdict.reason });
     }
-    if (verdict.kind === "allow") return enter({ ...attempt, within });
+    if (verdict.kind === "allow") return enter({ ...attempt, within }).catch(asValue);
     const { reasons, isEnrol } = verdict;
     const { id, tenantId } = account;
     const place = placeOf(attempt.caller);
@@ -55,6 +55,12 @@ export function createPassGates(options: PassGatesOptions): PassGates {
       return issueChallenge(tx, { attempt, isEnrol, passwordHash });
     });
   };
+}
+
+/** The password was right, though it opens nothing any more: it was no wrong attempt. */
+function asValue(error: unknown): AppError {
+  if (error instanceof AppError && error.code === "password_expired") return error;
+  throw error;
 }
 
 /** Only who proved the first factor is told. */

@@ -12,3 +12,13 @@ export async function findStoredPolicy(
   );
   return rows[0]?.policy;
 }
+
+/** What each tenant that is in use decided. */
+export async function listStoredPolicies(
+  database: Pick<Database, "query">,
+): Promise<{ tenantId: string; stored: StoredPolicy }[]> {
+  const { rows } = await database.query<{ id: string; policy: StoredPolicy }>(
+    sql`SELECT id, policy FROM auth.tenants WHERE active`,
+  );
+  return rows.map(({ id, policy }) => ({ tenantId: id, stored: policy }));
+}

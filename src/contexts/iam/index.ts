@@ -9,6 +9,7 @@ import type {
 } from "../../auth/index.ts";
 import type { Route } from "../../http/route.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { createBulkUsers, type BulkUsers } from "./bulk.ts";
 import { createRoleStore, type RoleStore } from "./role-store.ts";
 import { createIamRoutes } from "./routes.ts";
 import { createIssuerNames, createLoadRoles, createProvisionUser } from "./store.ts";
@@ -37,6 +38,7 @@ export interface Iam {
   readonly giveAdministrator: GiveAdministrator;
   /** The same operations for the command line. */
   readonly users: UserStore;
+  readonly bulk: BulkUsers;
   readonly roles: RoleStore;
 }
 
@@ -52,6 +54,7 @@ export function createIam(options: IamOptions): Iam {
     discardUser,
     giveAdministrator,
     users,
+    bulk: createBulkUsers(database, issuerNames, ownIssuer),
     roles,
   });
 }

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { MEASURE_UNITS, NUTRIENTS } from "../nutrients.ts";
 import { importedProduct } from "../schemas.ts";
-import { readCsv } from "./csv.ts";
+import { readCsv } from "../../../platform/csv.ts";
 import { importFailure } from "./import-failure.ts";
 import type { ImportRow } from "./import-row.ts";
-import { readText } from "./text-file.ts";
+import { readText } from "../../../platform/text-file.ts";
 
 /** Column of the file → field of the product. */
 export type ColumnMap = Readonly<Record<string, string>>;

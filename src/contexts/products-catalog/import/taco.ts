@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { NutrientName } from "../nutrients.ts";
-import { readCsv, type CsvRecord } from "./csv.ts";
+import { readCsv, type CsvRecord } from "../../../platform/csv.ts";
 import { importFailure } from "./import-failure.ts";
 import type { ImportRow } from "./import-row.ts";
 import { toNumber } from "./mapped-csv.ts";
-import { readText } from "./text-file.ts";
+import { readText } from "../../../platform/text-file.ts";
 
 /** Column of a table → nutrient. The factor turns the table's unit into our default unit. */
 type Columns = Readonly<Record<string, { readonly name: NutrientName; readonly factor?: number }>>;

@@ -1,4 +1,4 @@
-import { productLimits } from "../../../platform/limits.ts";
+import { textFileLimits } from "./limits.ts";
 
 /** One record of a CSV text, or why it is none. `line` is where it begins, from 1. */
 export type CsvRecord =
@@ -42,7 +42,7 @@ class CsvReader {
 
   /** The record is longer than any should be: most likely a quote was never closed. */
   get isStuck(): boolean {
-    return this.#characters > productLimits.importLineCharactersMax;
+    return this.#characters > textFileLimits.lineCharactersMax;
   }
 
   *push(chunk: string): Generator<CsvRecord> {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { readCsv, type CsvRecord } from "../../../src/contexts/products-catalog/import/csv.ts";
-import { readLines } from "../../../src/contexts/products-catalog/import/text-file.ts";
-import { testSeed, testSize } from "../../support/size.ts";
+import { readCsv, type CsvRecord } from "../../src/platform/csv.ts";
+import { readLines } from "../../src/platform/text-file.ts";
+import { testSeed, testSize } from "../support/size.ts";
 
 async function read(chunks: Iterable<string>): Promise<CsvRecord[]> {
   return collect(readCsv(chunks));

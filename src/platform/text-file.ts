@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { productLimits } from "../../../platform/limits.ts";
+import { textFileLimits } from "./limits.ts";
 
 const BYTE_ORDER_MARK = "\uFEFF";
 
@@ -22,7 +22,7 @@ export async function* readLines(
   for await (const chunk of chunks) {
     const parts = (rest + chunk).split("\n");
     // A line that is too long is refused, so its end need not be kept.
-    rest = parts.pop()!.slice(0, productLimits.importLineCharactersMax + 1);
+    rest = parts.pop()!.slice(0, textFileLimits.lineCharactersMax + 1);
     for (const part of parts) yield { line: (line += 1), text: part.replace(/\r$/, "") };
   }
   if (rest !== "") yield { line: line + 1, text: rest };
