@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { Pool } from "undici";
-import { issueOneTimeToken } from "../../src/auth/one-time/store.ts";
 import { newId } from "../../src/platform/ids.ts";
 import { DEFAULT_TENANT, openCallers, PUBLIC_URL, type Caller } from "../support/callers.ts";
 import { withDatabase } from "../support/database.ts";
 import { startServer } from "../support/server.ts";
+import { createAccountRequests } from "./account-requests.ts";
 import { createFactorRequests } from "./factor-requests.ts";
 
 export interface JsonSchema {
@@ -132,12 +132,15 @@ export async function openRouteTable() {
     assert.equal(answer.status, 201, `${path}: ${answer.text}`);
     return answer.body.data.id as string;
   };
+  const accounts = await createAccountRequests({ database: database.database, callers, made });
   const factors = createFactorRequests({ database: database.database, callers, ask });
   const makers: Record<string, (operation: Operation, caller: TestCaller) => Promise<string>> = {
     product_id: () => made("/v1/products", newProduct()),
     id: ({ path }) => made(path.replace("/{id}", ""), { name: newId() }),
     user_id: async () => (await callers.makeCaller()).id,
-    account_id: async () => (await callers.makeCaller()).id,
+    account_id: async ({ path }) =>
+      path.endsWith("/invite") ? accounts.invited() : (await callers.makeCaller()).id,
+    tenant_id: () => accounts.tenantId(),
     passkey_id: (_, caller) => factors.passkeyId(caller),
     device_id: (_, caller) => factors.trustedDeviceId(caller),
     session_id: async (_, caller) => (await callers.openTokens(caller)).sessionId,
@@ -190,8 +193,9 @@ export async function openRouteTable() {
   }
 
   async function goodBody(operation: Operation, caller: TestCaller): Promise<any> {
-    const factorBody = await factors.body(operation.label, caller);
-    if (factorBody !== undefined) return factorBody;
+    const { label } = operation;
+    const special = (await factors.body(label, caller)) ?? (await accounts.body(label, caller));
+    if (special !== undefined) return special;
     if (operation.body === undefined) return undefined;
     const { version: _version, ...example } = operation.body.example;
     const id = newId();
@@ -204,14 +208,6 @@ export async function openRouteTable() {
         return { refresh_token: (await callers.openTokens(caller)).refreshToken };
       case "POST /auth/logout":
         return { session_id: (await callers.openTokens(caller)).sessionId };
-      case "POST /auth/unlock":
-        return {
-          token: await issueOneTimeToken(database.database, {
-            purpose: "account.unlock",
-            accountId: caller.id,
-            seconds: 600,
-          }),
-        };
       case "POST /auth/verify":
         return { token: caller.token };
       case "PUT /v1/products/{product_id}/votes":

@@ -48,7 +48,7 @@ async function forAll<T>(items: readonly T[], run: (item: T) => Promise<void>): 
   await Promise.all(Array.from({ length: 8 }, worker));
 }
 
-const OK = [200, 201, 204];
+const OK = [200, 201, 202, 204];
 const closed = () => table.operations.filter(({ isPublic }) => !isPublic);
 /** Routes for everybody who is logged in, that look closer at whom they serve. */
 const SELECTIVE = new Set(["POST /auth/verify", "GET /v1/users/{user_id}"]);
@@ -243,6 +243,9 @@ test("a method that a path does not know gets 405 and those it knows", async () 
       if (known.includes(method)) continue;
       const filled = path.replaceAll(/\{[a-z_]+\}/g, newId());
       const answer = await table.ask({ method, path: filled });
+      // The page behind a link of a mail has the path of what it sends.
+      if (method === "GET" && String(answer.headers["content-type"]).startsWith("text/html"))
+        continue;
       assert.equal(answer.status, 405, `${method} ${path}: ${answer.text}`);
       const allowed = String(answer.headers["allow"]).split(", ");
       for (const name of known) assert.ok(allowed.includes(name), `${path} allows ${name}`);
@@ -391,7 +394,7 @@ test("texts of every kind are refused, or stored exactly as they were sent", asy
 
 async function tryTexts(operation: Operation, place: Place): Promise<number> {
   // Each costs a password hash.
-  const isCostly = /\/auth\/(login|register)/.test(operation.path);
+  const isCostly = /\/auth\/(login|register|password$|password\/reset)/.test(operation.path);
   const texts = isCostly ? NAUGHTY.filter((_, index) => index % 5 === 0) : NAUGHTY;
   const caller = await table.makeCaller(table.permissions);
   const good = await table.goodRequest(operation, caller);
@@ -403,7 +406,9 @@ async function tryTexts(operation: Operation, place: Place): Promise<number> {
     const { method } = operation;
     const answer = await table.ask({ method, path: good.path, body, token: caller.token });
     const what = `${place.name} = ${JSON.stringify(text).slice(0, 60)}`;
-    expect(operation, answer, [...OK, 400, 401, 403, 404, 409, 422], what);
+    // Wrong passwords of one account are few.
+    const isCounted = operation.label === "PUT /auth/password" ? [429] : [];
+    expect(operation, answer, [...OK, 400, 401, 403, 404, 409, 422, ...isCounted], what);
     const where = OK.includes(answer.status)
       ? readBack(operation, good.path, answer, place)
       : undefined;

@@ -16,6 +16,7 @@ import {
   type OneTimePurpose,
 } from "../one-time/store.ts";
 import type { Caller } from "../session/open.ts";
+import { clearAttempts } from "../throttle/store-attempts.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import {
   prepareNewPassword,
@@ -120,6 +121,8 @@ export async function confirmReset(
       // Of any number of parallel callers one gets it.
       const used = await consumeOneTimeToken(tx, purpose, token);
       if (used === undefined) throw authErrors.failure("link_invalid");
+      // Whoever reads the mails of the account is its owner: a lock has nobody left to keep out.
+      if (purpose === "password.reset") await clearAttempts(tx, account.id);
       return settleNewPassword(tx, options, prepared, { cause, keptSessionId: undefined, caller });
     },
     { revocation: true },

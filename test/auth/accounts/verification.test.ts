@@ -138,7 +138,11 @@ test("guesses of tokens are few for a network", async () => {
   const budgets = { verifyTokenNetwork: { count: 3, seconds: 600 } };
   const tight = await startApp({ database: db.database, budgets });
   const guesses = await Promise.all(
-    Array.from({ length: 20 }, () => verify(tight, "B".repeat(43))),
+    Array.from({ length: 20 }, () => {
+      // A network of its own: other tests' units are not all given back yet.
+      const guess = { body: { token: "B".repeat(43) }, address: "203.0.113.77" };
+      return tight.call("POST", "/auth/email/verify", guess);
+    }),
   );
   assert.equal(guesses.filter(({ status }) => status === 400).length, 3);
   assert.equal(guesses.filter(({ status }) => status === 429).length, 17);

@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { createAlerts } from "../../../src/auth/alerts/alerts.ts";
 import { createLockNotices } from "../../../src/auth/alerts/lock-notices.ts";
 import type { OutgoingMail } from "../../../src/platform/mail.ts";
+import { issueOneTimeToken } from "../../../src/auth/one-time/store.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 
@@ -32,7 +33,7 @@ async function lockedOwner() {
   const alerts = createAlerts({ queueMail, config });
   await createLockNotices({ database: db.database, queueMail, alerts, config })();
   const [, token] = /#token=([A-Za-z0-9_-]{43})/.exec(mails[0]?.text ?? "") ?? [];
-  return { right, token: token! };
+  return { right, token: token!, accountId: String(ana.user["id"]) };
 }
 
 test("the link of the mail ends the lock once; opening its page does nothing", async () => {
@@ -70,4 +71,20 @@ test("tokens are tried only so often from one network", async () => {
     [await attempt(), await attempt(), await attempt()].map(({ status }) => status),
     [400, 400, 429],
   );
+});
+
+test("a password that was reset by mail ends the lock, one that was refused does not", async () => {
+  const { right, accountId } = await lockedOwner();
+  const token = await issueOneTimeToken(db.database, {
+    purpose: "password.reset",
+    accountId,
+    seconds: 600,
+  });
+  const reset = (password: string) =>
+    app.call("PUT", "/auth/password/reset", { body: { token, new_password: password } });
+  assert.equal((await reset("short")).status, 422);
+  assert.equal((await post("/auth/login", right)).status, 401, "still locked");
+  const password = "nine bowls of black beans";
+  assert.equal((await reset(password)).status, 200);
+  assert.equal((await post("/auth/login", { ...right, password })).status, 200);
 });
