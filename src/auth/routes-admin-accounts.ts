@@ -13,7 +13,13 @@ import {
   type InvitationOptions,
 } from "./accounts/invitation.ts";
 import { changeByAdministrator, type AdminChangeOptions } from "./accounts/admin-change.ts";
-import { disable, enable, erase, type ErasureOptions } from "./accounts/standing.ts";
+import {
+  demandPasswordChange,
+  disable,
+  enable,
+  erase,
+  type ErasureOptions,
+} from "./accounts/standing.ts";
 import { searchAccounts } from "./accounts/store-admin.ts";
 import { ADMINS } from "./routes-admin.ts";
 import { callerOf, NO_STORE } from "./routes-replies.ts";
@@ -52,7 +58,8 @@ export function createAdminAccountRoutes(deps: AdminAccountDeps): Route[] {
     inviteAgainRoute(deps),
     standingRoute(deps, "ban"),
     standingRoute(deps, "deactivate"),
-    reactivateRoute(deps),
+    plainStandingRoute(deps, "reactivate"),
+    plainStandingRoute(deps, "demand-password-change"),
     impersonateRoute(deps),
   ];
 }
@@ -217,11 +224,19 @@ const standingRoute = (deps: AdminAccountDeps, verb: "ban" | "deactivate") =>
     },
   });
 
-const reactivateRoute = (deps: AdminAccountDeps) =>
+const STANDINGS = {
+  reactivate: { change: enable, summary: "Takes an account up again" },
+  "demand-password-change": {
+    change: demandPasswordChange,
+    summary: "Ends an account's sessions; its next login has to choose another password",
+  },
+} as const;
+
+const plainStandingRoute = (deps: AdminAccountDeps, verb: keyof typeof STANDINGS) =>
   defineRoute({
     method: "POST",
-    path: `${PATH}/{account_id}/reactivate`,
-    summary: "Takes an account up again",
+    path: `${PATH}/{account_id}/${verb}`,
+    summary: STANDINGS[verb].summary,
     tag: TAG,
     access: ADMINS,
     params: schemas.accountParams,
@@ -229,7 +244,7 @@ const reactivateRoute = (deps: AdminAccountDeps) =>
     async handler(request) {
       const { params, principal } = request;
       const { account } = await findBelow(deps, principal, params.account_id);
-      await enable(deps, account, byOf(principal, callerOf(request)));
+      await STANDINGS[verb].change(deps, account, byOf(principal, callerOf(request)));
       return noContent();
     },
   });

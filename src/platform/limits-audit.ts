@@ -18,10 +18,9 @@ export const auditLimits = Object.freeze({
   retentionMonthsMax: 1_200,
   /** How long a drop waits for the log, and who writes an event for the drop. */
   dropLockMs: 1_000,
-  /** Events of one page, and of one question of whoever correlates. */
+  /** Events of one page. */
   pageDefault: 50,
   pageMax: 200,
-  recentMax: 1_000,
   filterCharactersMax: 255,
 });
 

@@ -84,9 +84,9 @@ test(
     assert.deepEqual([complaints, foreign], [[], []]);
 
     await page.locator("button.authorize").first().click();
-    await page.locator(".auth-container input").fill("user-ann");
-    await page.locator(".auth-btn-wrapper button.authorize").click();
-    await page.locator(".auth-btn-wrapper button.btn-done").click();
+    await page.locator("#auth-bearer-value").fill("user-ann");
+    await page.locator(".auth-btn-wrapper button.authorize").first().click();
+    await page.locator(".auth-btn-wrapper button.btn-done").first().click();
     await page.getByText("Who is calling").click();
     await page.locator("button.execute").click();
     const answer = page.locator(".live-responses-table .microlight").first();

@@ -7,6 +7,7 @@ import type { Place } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import type { DiscardUser, Invalidate, InvalidationKey } from "../index.ts";
 import { accountDeletedMail } from "../mail/account-mails.ts";
+import { forcePasswordChange } from "../password/store.ts";
 import { endSessions } from "../session/store-end.ts";
 import {
   deleteAccount,
@@ -53,6 +54,26 @@ export async function disable(
         tenantId,
         reason: disabling.reason,
       });
+      options.invalidate(tx, keys);
+    },
+    { revocation: true },
+  );
+}
+
+/**
+ * Lets an account's password count once more, to choose another one: its sessions end, and the
+ * next login answers `password_expired`. Throws `not_found`, also for an account without a password.
+ */
+export async function demandPasswordChange(
+  options: StandingOptions,
+  { id, tenantId }: Whom,
+  by: By,
+): Promise<void> {
+  await options.database.withTransaction(
+    async (tx) => {
+      if (!(await forcePasswordChange(tx, id))) throw platformErrors.failure("not_found");
+      const keys = await endEverything(tx, options, id, "password_demanded");
+      await recordEvent(tx, { action: "account.password_demand", ...by, subject: id, tenantId });
       options.invalidate(tx, keys);
     },
     { revocation: true },

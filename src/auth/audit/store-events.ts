@@ -1,9 +1,7 @@
-import { auditLimits } from "../../platform/limits.ts";
-import type { Database, Transaction } from "../../platform/postgres.ts";
+import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { DEFAULT_TENANT_ID } from "../accounts/identifiers.ts";
 import { NO_TENANT_CHAIN } from "./chain.ts";
-import type { AuditAction } from "./store.ts";
 
 /** One event as the log holds it. */
 export interface StoredEvent {
@@ -59,53 +57,6 @@ export async function listEvents(
     SELECT ${COLUMNS} FROM auth.audit_log
     ${where(conditions)} ORDER BY number DESC LIMIT ${page.limit}`);
 }
-
-/** What to look for among the events of the last moments, of all tenants. */
-export interface RecentQuery extends Pick<
-  EventFilter,
-  "actor" | "subject" | "sessionId" | "requestId" | "network"
-> {
-  /** Any of these; undefined: whatever it was. */
-  readonly actions?: readonly AuditAction[] | undefined;
-  /** How far back. */
-  readonly seconds: number;
-  readonly limit?: number | undefined;
-}
-
-/**
- * The feed for whoever correlates: events of the last `seconds`, newest first, by account, network,
- * session or request. Each of those has an index; in a transaction it also sees the transaction's
- * own events.
- */
-export async function recentEvents(
-  asker: Pick<Transaction, "query">,
-  { actions, seconds, limit = auditLimits.recentMax, ...filter }: RecentQuery,
-): Promise<StoredEvent[]> {
-  const { rows } = await asker.query<StoredEvent>(sql`
-    SELECT ${COLUMNS} FROM auth.audit_log
-    ${where([since(seconds), ...ofActions(actions), ...conditionsOf(filter)])}
-    ORDER BY number DESC LIMIT ${limit}`);
-  return rows;
-}
-
-/** How many such events there were, and how many different subjects they name. */
-export async function countRecentEvents(
-  asker: Pick<Transaction, "query">,
-  { actions, seconds, limit = auditLimits.recentMax, ...filter }: RecentQuery,
-): Promise<{ events: number; subjects: number }> {
-  const { rows } = await asker.query<{ events: number; subjects: number }>(sql`
-    SELECT count(*) AS events, count(DISTINCT subject) AS subjects FROM (
-      SELECT subject FROM auth.audit_log
-      ${where([since(seconds), ...ofActions(actions), ...conditionsOf(filter)])}
-      ORDER BY number DESC LIMIT ${limit}) AS recent`);
-  return rows[0]!;
-}
-
-// The month's partition is all that is looked at, but for the first moments of a month.
-const since = (seconds: number): Sql =>
-  sql`at > clock_timestamp() - make_interval(secs => ${seconds})`;
-const ofActions = (actions: readonly AuditAction[] | undefined): Sql[] =>
-  actions === undefined ? [] : [sql`action = ANY(${actions}::text[])`];
 
 function ofTenant(tenantId: string | undefined, exactly = false): Sql[] {
   if (tenantId === undefined) return [];

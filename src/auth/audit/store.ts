@@ -19,6 +19,7 @@ export type AuditAction =
   | "tenant.enable"
   | "account.disable"
   | "account.enable"
+  | "account.password_demand"
   | "account.import"
   | "account.export"
   | "login.success"

@@ -49,7 +49,7 @@ export async function selectKeys(asker: Asker): Promise<{ version: number; rows:
         ORDER BY k.created_at, k.kid`,
   );
   return {
-    version: Number(found[0]?.version ?? 0),
+    version: found[0]?.version ?? 0,
     rows: found.filter((row): row is KeyRow & { version: number } => typeof row.kid === "string"),
   };
 }
@@ -57,7 +57,7 @@ export async function selectKeys(asker: Asker): Promise<{ version: number; rows:
 /** The number of changes of the keys so far. */
 export async function selectKeyVersion(asker: Asker): Promise<number> {
   const [row] = await ask<{ version: number }>(asker, sql`SELECT version FROM auth.key_ring`);
-  return Number(row?.version ?? 0);
+  return row?.version ?? 0;
 }
 
 /** In SQL, for a statement of the bus. */

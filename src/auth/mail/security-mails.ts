@@ -78,29 +78,6 @@ export function newLoginMail({
   });
 }
 
-/** A refresh token was used a second time: the session it belongs to is over. */
-export function tokenReuseMail({ language, name }: Values): MailContent {
-  return language === "pt-BR"
-    ? toMail({
-        language,
-        name,
-        subject: "Encerramos uma sessão da sua conta",
-        paragraphs: [
-          "Uma credencial de sessão da sua conta foi usada duas vezes, como faria quem a copiou. A sessão foi encerrada.",
-          "Entre de novo. Se isso se repetir, troque a sua senha.",
-        ],
-      })
-    : toMail({
-        language,
-        name,
-        subject: "We ended a session of your account",
-        paragraphs: [
-          "A session's secret was used twice, as somebody would who has copied it. The session is over.",
-          "Log in again. If this comes back, change your password.",
-        ],
-      });
-}
-
 /** To whoever operates the server. */
 export function operatorAlertMail(alert: {
   readonly kind: string;

@@ -23,6 +23,6 @@ export function recoveryCodeDigest(text: string): Buffer | undefined {
     .replaceAll("O", "0")
     .replaceAll(/[IL]/g, "1");
   if (code.length !== limits.recoveryCodeCharacters) return undefined;
-  if ([...code].some((character) => !ALPHABET.includes(character))) return undefined;
+  if (Array.from(code).some((character) => !ALPHABET.includes(character))) return undefined;
   return createHash("sha256").update(code).digest();
 }

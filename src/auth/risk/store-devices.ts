@@ -21,16 +21,6 @@ export async function rememberDevice(
        ORDER BY last_at DESC, digest OFFSET ${loginLimits.devicesMaxCount})`);
 }
 
-/** A device whose secret somebody else may have is a device like any other. */
-export async function forgetDevice(
-  asker: Transaction | Pick<Database, "query">,
-  accountId: string,
-  digest: Buffer,
-): Promise<void> {
-  await asker.query(sql`
-    DELETE FROM auth.known_devices WHERE account_id = ${accountId} AND digest = ${digest}`);
-}
-
 /** Removes a batch of devices nobody came with for long; returns how many went. */
 export async function removeIdleDevices(asker: Pick<Database, "query">): Promise<number> {
   const { rowCount } = await asker.query(sql`

@@ -166,6 +166,19 @@ test("a deactivated account comes back when it is reactivated", async () => {
   assert.equal(codeOf(await whoami(ana.access_token)), "401 token_invalid");
 });
 
+test("a demanded password change ends live tokens, and the next login has to choose", async () => {
+  const ana = await registerSomebody(app);
+  const path = at(ana, "/demand-password-change");
+  assert.equal((await app.call("POST", path, as(admin))).status, 204);
+  assert.equal(codeOf(await whoami(ana.access_token)), "401 token_invalid");
+  const answer = await login(ana);
+  assert.equal(codeOf(answer), "403 password_expired");
+  const body = { token: answer.body.change_token, new_password: "nine bowls of black beans" };
+  assert.equal((await app.call("PUT", "/auth/password/reset", { body })).status, 200);
+  const again = { email: ana.email, password: body.new_password };
+  assert.equal((await app.call("POST", "/auth/login", { body: again })).status, 200);
+});
+
 test("an administrator changes names and address; the new one is unproven, the old one told", async () => {
   const ana = await registerSomebody(app);
   const [verification] = await app.mailsTo(ana.email);
@@ -194,6 +207,7 @@ test("nobody administers whoever may do more, nor themselves", async () => {
     ["POST", at(admin, "/deactivate"), body],
     ["POST", at(admin, "/impersonate"), body],
     ["POST", at(admin, "/reactivate"), undefined],
+    ["POST", at(admin, "/demand-password-change"), undefined],
     ["PATCH", at(admin), { email: "mine@example.com" }],
     ["DELETE", at(admin), undefined],
     ["POST", at(helper, "/ban"), body],
@@ -220,6 +234,7 @@ test("another tenant's accounts are not there, on any route", async () => {
     ["POST", "/ban", body],
     ["POST", "/deactivate", body],
     ["POST", "/reactivate", undefined],
+    ["POST", "/demand-password-change", undefined],
     ["POST", "/impersonate", body],
   ] as const) {
     const answer = await app.call(method, at(ana, rest), { ...as(eva), body: sent });

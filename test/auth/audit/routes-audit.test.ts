@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { recordEvent } from "../../../src/auth/audit/store.ts";
-import { countRecentEvents, recentEvents } from "../../../src/auth/audit/store-events.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import type { Answer, TestApp } from "../accounts-rig.ts";
@@ -95,27 +94,7 @@ test("an auditor sees the events of the own tenant only; those of nobody's are t
   assert.equal((await list(`${query}&tenant_id=${otherTenant}`)).status, 422);
 });
 
-test("the feed tells the recent events of a network, an account or a request, of all tenants", async () => {
-  const network = "192.0.2.0/24";
-  for (const subject of ["a", "b", "b"]) {
-    await recordEvent(db.database, { action: "login.failure", subject, network });
-  }
-  await recordEvent(db.database, { action: "login.success", subject: "b", network });
-  const query = { network, actions: ["login.failure"], seconds: 60 } as const;
-  assert.deepEqual(await countRecentEvents(db.database, query), { events: 3, subjects: 2 });
-  const events = await recentEvents(db.database, { subject: "b", seconds: 60 });
-  assert.deepEqual(
-    events.map(({ action }) => action),
-    ["login.success", "login.failure", "login.failure"],
-  );
-  // In a transaction its own events count.
-  await db.database.withTransaction(async (tx) => {
-    await recordEvent(tx, { action: "login.failure", subject: "c", network });
-    assert.deepEqual(await countRecentEvents(tx, query), { events: 4, subjects: 3 });
-  });
-});
-
-test("questions of the feed and of auditors go by an index", async () => {
+test("questions of auditors go by an index", async () => {
   for (const column of ["subject", "actor", "network", "request_id", "session_id"]) {
     const plan = await db.database.withTransaction(async (tx) => {
       await tx.query(sql`SET LOCAL enable_seqscan = off`);
