@@ -4,6 +4,7 @@ import { connect, createServer, type Server } from "node:net";
 import { after, before, test } from "node:test";
 import { Pool } from "undici";
 import type { SignatureKeyEntry } from "../../src/auth/keys/key-ring.ts";
+import { activateNext } from "../../src/auth/keys/store-rows.ts";
 import { ensureKeys } from "../../src/auth/keys/store.ts";
 import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
@@ -50,9 +51,15 @@ after(async () => {
 /** A ring that verifies three algorithms and signs with RS256, as after two changes of `JWT_ALG`. */
 async function makeKeys() {
   const settings = (jwtAlgorithm: "RS256" | "ES256" | "EdDSA") => ({ ...CONFIG, jwtAlgorithm });
+  // Of another algorithm the next key is made; here it signs at once, since nobody runs yet.
+  const change = async (jwtAlgorithm: "EdDSA" | "RS256") => {
+    await ensureKeys(database.database, settings(jwtAlgorithm), silentLog);
+    await database.database.withTransaction((tx) => activateNext(tx, "sig"));
+    return ensureKeys(database.database, settings(jwtAlgorithm), silentLog);
+  };
   await ensureKeys(database.database, settings("ES256"), silentLog);
-  const former = await ensureKeys(database.database, settings("EdDSA"), silentLog);
-  const now = await ensureKeys(database.database, settings("RS256"), silentLog);
+  const former = await change("EdDSA");
+  const now = await change("RS256");
   const find = (alg: string) =>
     open(now.signatures.find((key) => key.alg === alg && key.state !== "next")!);
   return {

@@ -124,11 +124,13 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
     "ACCESS_LOG_PER_SECOND",
     "LOG_LEVEL",
     "AUDIT_RETENTION_MONTHS",
+    "ALERT_EMAIL",
+    "ALERT_WEBHOOK_URL",
   ];
   const free = [
     ...["HOST", "DATA_DIR", "JWT_AUDIENCE", "ALLOWED_HOSTS"],
     ...["BRIGADE_SMOKE_EMAIL", "BRIGADE_SMOKE_PASSWORD", "COUNTRY_DATABASE"],
-    ...["SIGNING_KEY_FILE", "KEY_BACKUP_PASSPHRASE"],
+    ...["SIGNING_KEY_FILE", "KEY_BACKUP_PASSPHRASE", "ALERT_WEBHOOK_SECRET"],
   ];
   assert.deepEqual(
     SETTINGS.map((setting) => setting.name).toSorted(),
