@@ -1,12 +1,8 @@
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-  type AuthenticationResponseJSON,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON,
+import type {
+  AuthenticationResponseJSON,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON,
 } from "@simplewebauthn/server";
 import { mfaLimits as limits } from "../../platform/limits.ts";
 import type { Account } from "../accounts/store.ts";
@@ -20,6 +16,9 @@ export interface RelyingParty {
   readonly name: string;
   readonly origins: readonly string[];
 }
+
+// Loaded for the first passkey: it would take a third of a second of every start.
+const library = () => import("@simplewebauthn/server");
 
 /** A credential of our own: EdDSA, ES256, RS256 (COSE). */
 const ALGORITHMS = [-8, -7, -257];
@@ -37,12 +36,13 @@ export function toRelyingParty(publicUrl: string, corsOrigins: readonly string[]
   return { id, name: "Brigade", origins: [origin, ...corsOrigins.filter(belongs)] };
 }
 
-export function registrationOptions(
+export async function registrationOptions(
   party: RelyingParty,
   account: Account,
   challenge: string,
   present: readonly Passkey[],
 ): Promise<PublicKeyCredentialCreationOptionsJSON> {
+  const { generateRegistrationOptions } = await library();
   return generateRegistrationOptions({
     rpID: party.id,
     rpName: party.name,
@@ -64,6 +64,7 @@ export async function verifyRegistration(
   challenge: string,
   response: RegistrationResponseJSON,
 ): Promise<Omit<NewPasskey, "id" | "accountId" | "name"> | undefined> {
+  const { verifyRegistrationResponse } = await library();
   const verified = await verdictOf(() =>
     verifyRegistrationResponse({
       response,
@@ -86,11 +87,12 @@ export async function verifyRegistration(
 }
 
 /** `passkeys` undefined: whoever it is says so with the answer, and proves to be that person. */
-export function assertionOptions(
+export async function assertionOptions(
   party: RelyingParty,
   challenge: string,
   passkeys: readonly Passkey[] | undefined,
 ): Promise<PublicKeyCredentialRequestOptionsJSON> {
+  const { generateAuthenticationOptions } = await library();
   return generateAuthenticationOptions({
     rpID: party.id,
     challenge: bytesOf(challenge),
@@ -117,6 +119,7 @@ export async function verifyAssertion(
   if (userHandle !== undefined && accountOfHandle(userHandle) !== passkey.accountId) {
     return undefined;
   }
+  const { verifyAuthenticationResponse } = await library();
   const verdict = await verdictOf(() =>
     verifyAuthenticationResponse({
       response,
