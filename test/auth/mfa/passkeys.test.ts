@@ -264,3 +264,25 @@ test("who guesses codes does not lock the passkey out", async () => {
   const answer = await complete(tight, await factorAnswer(challenge_token, authenticator));
   assert.equal(answer.status, 200, answer.text);
 });
+
+test("a challenge of one purpose proves nothing for another, though it is the same account's", async () => {
+  const ana = await registerWithPasskey();
+  const { body: entered } = await passkeyLogin(ana.authenticator);
+  const token = entered.access_token as string;
+  const stepUp = (assertion: unknown) =>
+    app.call("POST", "/auth/step-up", { token, body: { method: "passkey", assertion } });
+  const challenge_token = await challengeOf(app, ana);
+  const { body: ofStepUp } = await app.call("POST", "/auth/step-up/options", { token });
+  const { body: ofFactor } = await app.call("POST", "/auth/mfa/challenge/options", {
+    body: { challenge_token },
+  });
+
+  const assertion = ana.authenticator.get(ofStepUp);
+  const asFactor = await complete(app, { challenge_token, method: "passkey", assertion });
+  assert.deepEqual([asFactor.status, asFactor.body.error_code], [401, "mfa_code_invalid"]);
+  const asStepUp = await stepUp(ana.authenticator.get(ofFactor));
+  assert.notEqual(asStepUp.status, 200);
+
+  // Each is good for what it was made for.
+  assert.equal((await stepUp(assertion)).status, 200);
+});
