@@ -180,3 +180,11 @@ test("the same moment counts by the clock that is handed in", () => {
   assert.equal(judge(token, NOW + 1_790), "expired");
   assert.equal(judge(token, NOW - 16), "iat");
 });
+
+test("whoever acts as the subject is named, or the token is refused", () => {
+  const named = judge(signed({ ...goodClaims(), act: { sub: "somebody" } })) as Claims;
+  assert.equal(named.actor, "somebody");
+  for (const act of [null, {}, { sub: "" }, { sub: 1 }, "somebody", []]) {
+    assert.equal(judge(signed({ ...goodClaims(), act })), "act");
+  }
+});
