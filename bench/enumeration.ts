@@ -1,5 +1,5 @@
 import { Pool } from "undici";
-import { startBenchServer, register } from "./support/server.ts";
+import { startBenchServer } from "./support/server.ts";
 import { mannWhitney, median } from "./support/statistics.ts";
 import type { Row } from "./support/table.ts";
 
@@ -43,8 +43,10 @@ export async function run(): Promise<Row[]> {
   });
   const client = new Pool(server.url, { connections: 1, pipelining: 1 });
   try {
+    const registration = ASKS.find(({ path }) => path === "/auth/register")!;
     for (let i = 0; i < ACCOUNTS; i++) {
-      await register(server.url, emailOf("known", i), "nine bowls of black beans");
+      // Other addresses than those of the comparison: each network may register so many.
+      await timed(client, registration, emailOf("known", i), 50_000 + i);
     }
     const rows: Row[] = [];
     for (const ask of ASKS) rows.push(...(await compare(client, ask)));

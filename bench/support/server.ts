@@ -32,8 +32,13 @@ export async function startBenchServer(options: StartOptions = {}): Promise<Benc
   });
   const email = `bench-${randomUUID()}@brigade.example`;
   const password = `Bench ${randomUUID()}`;
-  const { access_token: accessToken } = await register(server.url, email, password);
-  return { ...server, accessToken, email, password };
+  try {
+    const { access_token: accessToken } = await register(server.url, email, password);
+    return { ...server, accessToken, email, password };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
 }
 
 export interface Tokens {
