@@ -1,18 +1,10 @@
 import type { Sealer } from "../../platform/sealer.ts";
-import { seal, unseal, type SealingKey } from "./envelope.ts";
-import { readSealingKeys, type SealingSettings } from "./sealing-keys.ts";
+import { seal, unseal } from "./envelope.ts";
+import { createSealingKeys, type SealingSettings } from "./sealing-keys.ts";
 
 /** Seals with the key-encryption keys, which are read when they are first needed. */
 export function createSealer(config: SealingSettings): Sealer {
-  let reading: Promise<readonly SealingKey[]> | undefined;
-  const keys = () => {
-    reading ??= readSealingKeys(config).catch((error: unknown) => {
-      // Tried again by the next one.
-      reading = undefined;
-      throw error;
-    });
-    return reading;
-  };
+  const keys = createSealingKeys(config);
   return Object.freeze({
     seal: async (secret: Uint8Array, context: string) =>
       Buffer.from(seal(secret, await keys(), context), "utf8"),

@@ -25,6 +25,21 @@ export async function readSealingKeys(config: SealingSettings): Promise<readonly
   return [toSealingKey(id, keyBase64)];
 }
 
+/** The key-encryption keys, the first one seals. */
+export type SealingKeys = () => Promise<readonly SealingKey[]>;
+
+/** Read when a secret is sealed or opened first, then kept; after a failure read again. */
+export function createSealingKeys(config: SealingSettings): SealingKeys {
+  let reading: Promise<readonly SealingKey[]> | undefined;
+  return () => {
+    reading ??= readSealingKeys(config).catch((error: unknown) => {
+      reading = undefined;
+      throw error;
+    });
+    return reading;
+  };
+}
+
 function toSealingKey(id: string, keyBase64: string): SealingKey {
   const key = Buffer.from(keyBase64, "base64");
   if (key.length !== KEY_BYTES || !/^[\w-]{1,64}$/.test(id)) {

@@ -11,7 +11,8 @@ import { isSealedByFirst, seal, unseal } from "../keys/envelope.ts";
 import type { Caller } from "../session/open.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 import { recoveryCodeDigest } from "./recovery-codes.ts";
-import { totpContext, type SealingKeys } from "./sealing.ts";
+import type { SealingKeys } from "../keys/sealing-keys.ts";
+import { totpContext } from "./sealing.ts";
 import {
   consumeWebauthnChallenge,
   countPasskeyUse,

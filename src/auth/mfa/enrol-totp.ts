@@ -2,7 +2,8 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import type { Account } from "../accounts/store.ts";
 import { seal, unseal } from "../keys/envelope.ts";
-import { totpContext, type SealingKeys } from "./sealing.ts";
+import type { SealingKeys } from "../keys/sealing-keys.ts";
+import { totpContext } from "./sealing.ts";
 import { confirmEnrolment, findEnrolment, saveEnrolment } from "./store-totp.ts";
 import { matchTotp, newTotpSecret, totpSecretText, totpUri } from "./totp.ts";
 

@@ -4,7 +4,7 @@ import type { Config } from "../../platform/config.ts";
 import type { QueueMail } from "../../platform/mail.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Database } from "../../platform/postgres.ts";
-import type { Invalidate } from "../index.ts";
+import type { Invalidate, LoadRoles } from "../index.ts";
 import type { Passwords } from "../password/password-port.ts";
 import type { Enter } from "../session/enter.ts";
 import type { PassGates } from "../session/pass-gates.ts";
@@ -23,7 +23,7 @@ import { createDeviceRoutes } from "./routes-devices.ts";
 import { createFactorRoutes } from "./routes-factors.ts";
 import { createPasskeyRoutes } from "./routes-passkeys.ts";
 import { createStepUpRoutes } from "./routes-step-up.ts";
-import { createSealingKeys } from "./sealing.ts";
+import { createSealingKeys } from "../keys/sealing-keys.ts";
 import { createStepUp } from "./step-up.ts";
 import { toRelyingParty } from "./webauthn.ts";
 
@@ -36,6 +36,7 @@ export interface MfaRoutesOptions {
   readonly throttle: Throttle;
   readonly policyOf: PolicyOf;
   readonly enter: Enter;
+  readonly loadRoles: LoadRoles;
   readonly passGates: PassGates;
   readonly config: Config;
   readonly clock: Clock;

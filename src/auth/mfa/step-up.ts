@@ -1,11 +1,12 @@
 import type { Principal } from "../../http/principal.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
-import { findAccountById, findPasswordHash, type Account } from "../accounts/store.ts";
+import { findAccountById, type Account } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import type { Passwords } from "../password/password-port.ts";
+import { provePassword } from "../password/prove.ts";
 import type { Caller } from "../session/open.ts";
 import { reauthenticate } from "../session/store.ts";
 import { issueAccess, type IssuedAccess, type TokenOptions } from "../session/tokens.ts";
@@ -80,7 +81,7 @@ async function prove(
   { answer, caller, signal }: StepUpRequest,
 ): Promise<Proof> {
   if (answer.method === "password") {
-    return provePassword(options, account, answer.password, caller, signal);
+    return passwordProof(options, account, answer.password, caller, signal);
   }
   const asked = { account, answer, purpose: "step_up" as const, caller };
   const proof = await options.checkFactor(asked);
@@ -92,29 +93,19 @@ async function prove(
   };
 }
 
-async function provePassword(
+async function passwordProof(
   options: StepUpOptions,
   account: Account,
   password: string,
   caller: Caller,
   signal: AbortSignal | undefined,
 ): Promise<Proof> {
-  const { database, passwords, throttle } = options;
   if (account.factors.length > 0) {
     throw platformErrors.failure("validation_failed", {
       errors: [{ path: "/body/method", code: "factor_needed", message: "must be a second factor" }],
     });
   }
-  const place = passwords.takePlace?.();
-  let ok = false;
-  try {
-    await throttle.take("passwordAccount", account.id);
-    const hash = await findPasswordHash(database, account.id);
-    ({ ok } = await passwords.verify(password, hash, signal));
-  } finally {
-    place?.release();
-  }
-  if (!ok) {
+  if ((await provePassword(options, account.id, password, signal)) === undefined) {
     await refuseFactor(options, { account, caller }, "step-up password");
     throw authErrors.failure("credentials_invalid");
   }
@@ -122,7 +113,7 @@ async function provePassword(
     amr: ["pwd"],
     spent: "",
     use: async () => true,
-    forgive: () => throttle.refill("passwordAccount", account.id),
+    forgive: () => options.throttle.refill("passwordAccount", account.id),
   };
 }
 

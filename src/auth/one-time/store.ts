@@ -11,9 +11,7 @@ export type OneTimePurpose =
   | "password.reset"
   | "password.change"
   | "account.unlock"
-  | "mfa.challenge"
-  | "webauthn.register"
-  | "webauthn.login";
+  | "mfa.challenge";
 
 export interface NewOneTimeToken {
   readonly purpose: OneTimePurpose;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { AppError, platformErrors } from "../../platform/errors.ts";
+import { platformErrors } from "../../platform/errors.ts";
 import { sessionLimits } from "../../platform/limits.ts";
 import { findAccountById, type Account } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
@@ -16,7 +16,7 @@ import {
   type ChangeCounters,
   type NewPasswordOptions,
 } from "./new-password.ts";
-import { findPasswords } from "./store.ts";
+import { provePassword } from "./prove.ts";
 
 export interface ChangeOptions extends NewPasswordOptions, TokenOptions {
   readonly config: NewPasswordOptions["config"] & TokenOptions["config"];
@@ -54,8 +54,10 @@ export function createChangePassword(options: ChangeOptions): ChangePassword {
     const { accountId, sessionId, caller, endCurrentSession } = request;
     const account = await findAccountById(options.database, accountId);
     if (account === undefined) throw platformErrors.failure("not_found");
-    await provePassword(options, account, request);
-    const prepared = await prepareNewPassword(options, account, request.newPassword, request);
+    // What was proven is what is replaced: a password that came in between stays.
+    const expected = await provenHash(options, account, request);
+    const fresh = await prepareNewPassword(options, account, request.newPassword, request);
+    const prepared = { ...fresh, expected };
     const keptSessionId = endCurrentSession ? undefined : sessionId;
     const settlement = { cause: "change", keptSessionId, caller } as const;
     const refresh = {
@@ -64,14 +66,14 @@ export function createChangePassword(options: ChangeOptions): ChangePassword {
     };
     const { session, settled } = await options.database.withTransaction(
       async (tx) => {
+        // The credential before any session, as at a login: the other way round the two could wait
+        // for each other.
+        const settled = await settleNewPassword(tx, options, prepared, settlement);
         const kept =
           keptSessionId === undefined
             ? undefined
             : await replaceRefreshSecret(tx, { accountId, sessionId: keptSessionId }, refresh);
-        return {
-          session: kept,
-          settled: await settleNewPassword(tx, options, prepared, settlement),
-        };
+        return { session: kept, settled };
       },
       { revocation: true },
     );
@@ -83,25 +85,18 @@ export function createChangePassword(options: ChangeOptions): ChangePassword {
   };
 }
 
-/** A guess like any other: counted before it is looked at. */
-async function provePassword(
-  { throttle, passwords, database }: ChangeOptions,
+async function provenHash(
+  options: ChangeOptions,
   { id, tenantId }: Account,
   { currentPassword, caller, signal }: ChangeRequest,
-): Promise<void> {
-  await throttle.take("passwordAccount", id);
-  const { present } = await findPasswords(database, id, 0);
-  let isRight: boolean;
-  try {
-    isRight = (await passwords.verify(currentPassword, present, signal)).ok;
-  } catch (error) {
-    const wasNotTried = error instanceof AppError && error.code === "overloaded";
-    if (wasNotTried) await throttle.giveBack("passwordAccount", id);
-    throw error;
+): Promise<string> {
+  const proven = await provePassword(options, id, currentPassword, signal);
+  if (proven !== undefined) {
+    await options.throttle.refill("passwordAccount", id);
+    return proven;
   }
-  if (isRight) return throttle.refill("passwordAccount", id);
   const event = { actor: id, subject: id, tenantId, ...placeOf(caller) };
-  await recordEvent(database, { action: "password.change_refused", ...event });
+  await recordEvent(options.database, { action: "password.change_refused", ...event });
   throw platformErrors.failure("validation_failed", {
     errors: [
       {

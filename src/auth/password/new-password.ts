@@ -83,7 +83,7 @@ export interface SettledPassword {
 /**
  * Puts a new password in its place, with all that follows from it: sessions end, links that were
  * sent are void, the owner is told. Throws `version_conflict` when the password was changed in
- * between. The last statement-maker of its transaction, which is a `revocation`.
+ * between. Its transaction is a `revocation`.
  */
 export async function settleNewPassword(
   tx: Transaction,

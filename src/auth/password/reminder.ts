@@ -1,6 +1,5 @@
 import type { QueueMail } from "../../platform/mail.ts";
 import type { Database } from "../../platform/postgres.ts";
-import { findAccountById } from "../accounts/store.ts";
 import { passwordExpiresMail } from "../mail/password-mails.ts";
 import { listStoredPolicies } from "../tenants/store.ts";
 import { defaultPolicy, mergePolicy, type PolicySettings } from "../tenants/policy.ts";
@@ -28,10 +27,7 @@ export async function remindOfExpiry({
     if (expiryDays === 0 || reminderDays === 0) continue;
     told += await database.withTransaction(async (tx) => {
       const expiring = await takeExpiring(tx, tenantId, { expiryDays, reminderDays });
-      for (const { accountId, endsAt } of expiring) {
-        const account = await findAccountById(database, accountId);
-        if (account === undefined) continue;
-        const { language, name, email } = account;
+      for (const { accountId, email, name, language, endsAt } of expiring) {
         const until = endsAt.toISOString().slice(0, 10);
         const content = passwordExpiresMail({ language, name, until });
         await queueMail(tx, { name: "password_expires", accountId, to: email, ...content });

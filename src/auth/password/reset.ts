@@ -2,7 +2,7 @@ import { passwordLinkLimits as limits } from "../../platform/limits.ts";
 import { enqueueSealed } from "../../platform/outbox-sealed.ts";
 import type { Database } from "../../platform/postgres.ts";
 import type { Sealer } from "../../platform/sealer.ts";
-import { findAccount, findAccountById } from "../accounts/store.ts";
+import { findAccount, findAccountById, markEmailVerified } from "../accounts/store.ts";
 import { placeOf, type Place } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
@@ -74,7 +74,12 @@ export async function sendReset(
   await database.withTransaction(async (tx) => {
     await revokeOneTimeTokens(tx, "password.reset", accountId);
     const seconds = minutes * 60;
-    const token = await issueOneTimeToken(tx, { purpose: "password.reset", accountId, seconds });
+    const token = await issueOneTimeToken(tx, {
+      purpose: "password.reset",
+      accountId,
+      seconds,
+      data: { email: account.email },
+    });
     await recordEvent(tx, {
       action: "password.reset_request",
       subject: accountId,
@@ -121,8 +126,12 @@ export async function confirmReset(
       // Of any number of parallel callers one gets it.
       const used = await consumeOneTimeToken(tx, purpose, token);
       if (used === undefined) throw authErrors.failure("link_invalid");
-      // Whoever reads the mails of the account is its owner: a lock has nobody left to keep out.
-      if (purpose === "password.reset") await clearAttempts(tx, account.id);
+      if (purpose === "password.reset") {
+        // Whoever reads the mails of the account is its owner: the address is proven, and a lock
+        // has nobody left to keep out.
+        await markEmailVerified(tx, account.id, String(used.data["email"]));
+        await clearAttempts(tx, account.id);
+      }
       return settleNewPassword(tx, options, prepared, { cause, keptSessionId: undefined, caller });
     },
     { revocation: true },

@@ -1,6 +1,6 @@
 import type { PasswordAssessment } from "./assessment.ts";
 import type { Passwords, PasswordVerdict } from "./password-port.ts";
-import { runPasswordTask, type PasswordTask } from "./task.ts";
+import type { PasswordTask } from "./task.ts";
 import type { PasswordAlgorithm } from "./hash.ts";
 import { platformErrors } from "../../platform/errors.ts";
 
@@ -24,6 +24,8 @@ export function toPasswords(run: RunPasswordTask): Passwords {
 /** In the calling thread: the command line, one task at a time. */
 export function createInlinePasswords(algorithm: PasswordAlgorithm = "argon2id"): Passwords {
   return toPasswords(async (task) => {
+    // Who only sends tasks elsewhere loads no hash.
+    const { runPasswordTask } = await import("./task.ts");
     const result = await runPasswordTask({ task, algorithm });
     if (result.ok) return result.value;
     throw platformErrors.failure("internal", { note: `password work: ${result.fault}` });

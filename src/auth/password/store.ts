@@ -1,6 +1,7 @@
 import { passwordLimits as limits } from "../../platform/limits.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
+import type { Language } from "../mail/language.ts";
 
 /** Hashes of an account's passwords. */
 export interface StoredPasswords {
@@ -95,6 +96,9 @@ export async function forcePasswordChange(tx: Transaction, accountId: string): P
 /** An account whose password comes to its end soon. */
 export interface ExpiringPassword {
   readonly accountId: string;
+  readonly email: string;
+  readonly name: string | undefined;
+  readonly language: Language;
   readonly endsAt: Date;
 }
 
@@ -108,15 +112,30 @@ export async function takeExpiring(
   days: { readonly expiryDays: number; readonly reminderDays: number },
 ): Promise<ExpiringPassword[]> {
   const endsAt = sql`c.changed_at + make_interval(days => ${days.expiryDays}::int)`;
-  const { rows } = await tx.query<{ account_id: string; ends_at: Date }>(sql`
+  const { rows } = await tx.query<ExpiringRow>(sql`
     UPDATE auth.credentials c SET reminded_at = now()
-     WHERE c.account_id IN (
+      FROM auth.accounts a
+     WHERE a.id = c.account_id AND c.account_id IN (
        SELECT c.account_id
          FROM auth.credentials c JOIN auth.accounts a ON a.id = c.account_id
         WHERE a.tenant_id = ${tenantId} AND a.active AND c.reminded_at IS NULL
           AND ${endsAt} > now()
           AND ${endsAt} <= now() + make_interval(days => ${days.reminderDays}::int)
         ORDER BY c.account_id LIMIT ${limits.reminderBatchMax} FOR UPDATE OF c SKIP LOCKED)
-    RETURNING c.account_id, ${endsAt} AS ends_at`);
-  return rows.map((row) => ({ accountId: row.account_id, endsAt: row.ends_at }));
+    RETURNING c.account_id, a.email, a.name, a.language, ${endsAt} AS ends_at`);
+  return rows.map(({ account_id, ends_at, name, email, language }) => ({
+    accountId: account_id,
+    email,
+    name: name ?? undefined,
+    language,
+    endsAt: ends_at,
+  }));
+}
+
+interface ExpiringRow {
+  account_id: string;
+  email: string;
+  name: string | null;
+  language: Language;
+  ends_at: Date;
 }

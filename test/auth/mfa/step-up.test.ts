@@ -226,6 +226,15 @@ test("an administrator of the tenant takes all factors from an account, and nobo
     SELECT ${admin.user["id"]}, context, name, tenant_id FROM iam.roles
      WHERE context = 'iam' AND 'manage_users' = ANY (permissions) LIMIT 1`);
   const token = (await login(app, admin)).body.access_token;
+  const own = await app.call("DELETE", `/v1/admin/accounts/${admin.user["id"]}/mfa`, { token });
+  assert.equal(own.status, 403, "not one's own");
+  await run(sql`
+    INSERT INTO iam.user_role_association (user_id, role_context, role_name)
+    VALUES (${ana.user["id"]}, 'products_catalog', 'product_manager')`);
+  assert.equal((await ask(token)).status, 403, "may do more than the caller");
+  await run(sql`
+    DELETE FROM iam.user_role_association
+     WHERE user_id = ${ana.user["id"]} AND role_name = 'product_manager'`);
   const tenantId = "00000000-0000-7000-8000-0000000000aa";
   await run(sql`INSERT INTO auth.tenants (id, name) VALUES (${tenantId}, 'elsewhere')`);
   await run(sql`UPDATE auth.accounts SET tenant_id = ${tenantId} WHERE id = ${ana.user["id"]}`);

@@ -5,7 +5,7 @@ import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
 import { createCheckBreach } from "../../../src/auth/password/breach.ts";
 import { createPasswordJudge } from "../../../src/auth/password/judge.ts";
 import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";
-import { createPolicyReader } from "../../../src/auth/tenants/policies.ts";
+import { createFreshPolicyOf } from "../../../src/auth/tenants/policies.ts";
 import { readConfig } from "../../../src/platform/config.ts";
 import { createMetrics } from "../../../src/platform/metrics.ts";
 import { renderPrometheus } from "../../../src/platform/metrics-text.ts";
@@ -105,7 +105,7 @@ test("the judge refuses what was leaked, and takes with a line in the log what i
   const { database } = db;
   const judge = createPasswordJudge({
     passwords: createInlinePasswords(),
-    policyOf: createPolicyReader({ database, config }),
+    policyOf: createFreshPolicyOf({ database, config }),
     checkBreach: check,
     database,
     config,

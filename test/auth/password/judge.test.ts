@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { createPasswordJudge } from "../../../src/auth/password/judge.ts";
 import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";
 import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
-import { createPolicyReader } from "../../../src/auth/tenants/policies.ts";
+import { createFreshPolicyOf } from "../../../src/auth/tenants/policies.ts";
 import { readConfig } from "../../../src/platform/config.ts";
 import { AppError } from "../../../src/platform/errors.ts";
 import { newId } from "../../../src/platform/ids.ts";
@@ -18,7 +18,7 @@ const config = readConfig({ NODE_ENV: "test", PUBLIC_URL: "https://kitchen.examp
 const makeJudge = () =>
   createPasswordJudge({
     passwords: createInlinePasswords(),
-    policyOf: createPolicyReader({ database: db.database, config }),
+    policyOf: createFreshPolicyOf({ database: db.database, config }),
     config,
   });
 
