@@ -39,6 +39,7 @@ export async function askForEmailChange(
   await options.throttle.take([
     ["resendNetwork", caller.address],
     ["resendIdentifier", accountId],
+    ["resendIdentifier", to],
   ]);
   const account = await findAccountById(options.database, accountId);
   if (account === undefined) throw platformErrors.failure("not_found");

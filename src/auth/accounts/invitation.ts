@@ -44,25 +44,31 @@ export async function invite(
   options: InvitationOptions,
   request: InvitationRequest,
   by: By,
-  within?: (tx: Transaction, account: Account) => Promise<void>,
+): Promise<Account> {
+  try {
+    return await options.database.withTransaction((tx) => inviteWithin(tx, options, request, by));
+  } catch (error) {
+    throw toAccountExists(error) ?? error;
+  }
+}
+
+/** The same as a part of another transaction. Throws also the unique violations of accounts. */
+export async function inviteWithin(
+  tx: Transaction,
+  options: InvitationOptions,
+  request: InvitationRequest,
+  by: By,
 ): Promise<Account> {
   const { language, tenantId } = request;
   const identifiers = readIdentifiers(request);
   const id = newId(options.clock);
-  try {
-    return await options.database.withTransaction(async (tx) => {
-      const fresh = { ...identifiers, id, tenantId, language, passwordHash: undefined };
-      const account = await insertAccount(tx, fresh);
-      const { publicUrl: issuer } = options.config;
-      await options.provisionUser(tx, { userId: id, issuer, subject: id, tenantId });
-      await recordEvent(tx, { action: "account.invite", ...by, subject: id, tenantId });
-      await queueInvitation(tx, options, account);
-      await within?.(tx, account);
-      return account;
-    });
-  } catch (error) {
-    throw toAccountExists(error) ?? error;
-  }
+  const fresh = { ...identifiers, id, tenantId, language, passwordHash: undefined };
+  const account = await insertAccount(tx, fresh);
+  const { publicUrl: issuer } = options.config;
+  await options.provisionUser(tx, { userId: id, issuer, subject: id, tenantId });
+  await recordEvent(tx, { action: "account.invite", ...by, subject: id, tenantId });
+  await queueInvitation(tx, options, account);
+  return account;
 }
 
 /** Sends another link; the ones before are good for nothing. */

@@ -5,8 +5,9 @@ import type { Place } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { accountExistsMail, verifyEmailMail } from "../mail/account-mails.ts";
 import { linkTo, type LinkSettings } from "../mail/links.ts";
+import { resetPasswordMail } from "../mail/password-mails.ts";
 import { issueOneTimeToken } from "../one-time/store.ts";
-import { linkLimits } from "../../platform/limits.ts";
+import { linkLimits, passwordLinkLimits } from "../../platform/limits.ts";
 import {
   prepareAccount,
   toAccountExists,
@@ -82,7 +83,11 @@ async function register(
   if (maySend) await queueOutcome(tx, options, account, owner !== undefined);
 }
 
-/** Who waits for the proof of the address gets another mail for it; who has it, a notice. */
+/**
+ * A new account gets the mail that proves its address, one that has proven it a notice. One in
+ * between was made by whoever registered first, who may not be the owner of the address: its mail
+ * lets the owner choose the password, so that nobody else's becomes good by a click.
+ */
 async function queueOutcome(
   tx: Transaction,
   { queueMail, config }: QuietOptions,
@@ -90,20 +95,31 @@ async function queueOutcome(
   isTaken: boolean,
 ): Promise<void> {
   const { id: accountId, email: to, name, language, emailVerified } = account;
+  const isReset = isTaken && !emailVerified;
   const hours = linkLimits.verifyEmailHours;
+  const minutes = passwordLinkLimits.resetMinutes;
   // For a notice it is made all the same, and nobody ever sees it.
   const token = await issueOneTimeToken(tx, {
-    purpose: "email.verify",
+    purpose: isReset ? "password.reset" : "email.verify",
     accountId,
-    seconds: hours * 3_600,
+    seconds: isReset ? minutes * 60 : hours * 3_600,
     data: { email: to },
   });
-  const href = linkTo("verifyEmail", token, config);
-  if (isTaken && emailVerified) {
+  if (isReset) {
+    const content = resetPasswordMail({
+      language,
+      name,
+      href: linkTo("resetPassword", token, config),
+      minutes,
+    });
+    return queueMail(tx, { name: "reset_password", accountId, to, ...content });
+  }
+  if (isTaken) {
     const home = config.mailLinkBase ?? config.publicUrl;
     const content = accountExistsMail({ language, name, href: home });
     return queueMail(tx, { name: "account_exists", accountId, to, ...content });
   }
+  const href = linkTo("verifyEmail", token, config);
   const content = verifyEmailMail({ language, name, href, hours });
   return queueMail(tx, { name: "verify_email", accountId, to, ...content });
 }

@@ -11,10 +11,13 @@ import {
   type OpenedSession,
   type OpenOptions,
 } from "../session/open.ts";
+import { authErrors } from "../errors.ts";
+import { networkFault } from "../network/rules.ts";
 import { issueTokens, type TokenOptions } from "../session/tokens.ts";
 import type { Language } from "../mail/language.ts";
 import type { AccountRequest, Accounts } from "./accounts.ts";
 import { issueChallenge } from "../mfa/challenge.ts";
+import { DEFAULT_TENANT_ID, normaliseEmail } from "./identifiers.ts";
 import { findPasswordHash } from "./store.ts";
 import { registerQuietly, type QuietOptions } from "./register-quietly.ts";
 import { queueVerification } from "./verification.ts";
@@ -42,8 +45,8 @@ export type Register = (request: RegisterRequest) => Promise<Grant | undefined>;
 /**
  * Makes an account. Where addresses need not be verified its first session is opened in the same
  * transaction; where they must be, a taken address and a new one get the same answer. Throws
- * `account_exists`, `validation_failed`, `rate_limited`, `overloaded`, and `mfa_required` where the
- * tenant wants a second factor of everybody.
+ * `account_exists`, `validation_failed`, `network_blocked`, `rate_limited`, `overloaded`, and
+ * `mfa_required` where the tenant wants a second factor of everybody.
  */
 export function createRegister(options: RegisterOptions): Register {
   const { accounts, throttle, config, metrics } = options;
@@ -53,6 +56,7 @@ export function createRegister(options: RegisterOptions): Register {
   return async ({ caller: asked, signal, language, ...request }) => {
     await throttle.take("registerNetwork", asked.address);
     const caller = await locate(options, asked);
+    await assertFromAllowedNetwork(options, caller);
     let opened: OpenedSession | undefined;
     let challenge: AppError | undefined;
     const account = await accounts.create(request, {
@@ -81,13 +85,29 @@ export function createRegister(options: RegisterOptions): Register {
   };
 }
 
+/**
+ * Registration is into the default tenant: its rules of networks and countries, which a login meets
+ * behind the password, tell nothing here about who has an account.
+ */
+async function assertFromAllowedNetwork(
+  { policyOf }: RegisterOptions,
+  { address, country }: Caller,
+): Promise<void> {
+  const { network } = await policyOf(DEFAULT_TENANT_ID);
+  const fault = networkFault(network, address, country);
+  if (fault === undefined) return;
+  throw authErrors.failure("network_blocked", { note: `tenant rule: ${fault}` });
+}
+
 /** What was asked for with an address decides nothing that its asker could see. */
 function createQuietRegister(options: RegisterOptions, made: Counter): Register {
   return async ({ caller: asked, signal, language, ...request }) => {
     await options.throttle.take("registerNetwork", asked.address);
     const caller = await locate(options, asked);
-    // Mails to one address are few, whoever makes us send them.
-    const refused = await options.throttle.tryTake("resendIdentifier", request.email);
+    await assertFromAllowedNetwork(options, caller);
+    // Mails to one address are few, whoever makes us send them, and however they write it.
+    const mailbox = normaliseEmail(request.email) ?? request.email;
+    const refused = await options.throttle.tryTake("resendIdentifier", mailbox);
     const place = placeOf(caller);
     const maySend = refused === undefined;
     const isNew = await registerQuietly(options, { ...request, language, place, signal, maySend });

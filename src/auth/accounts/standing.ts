@@ -9,6 +9,7 @@ import type { DiscardUser, Invalidate, InvalidationKey } from "../index.ts";
 import { accountDeletedMail } from "../mail/account-mails.ts";
 import { forcePasswordChange } from "../password/store.ts";
 import { endSessions } from "../session/store-end.ts";
+import { clearAttempts } from "../throttle/store-attempts.ts";
 import {
   deleteAccount,
   disableAccount,
@@ -130,6 +131,8 @@ export async function erase(
       const keys = await endEverything(tx, options, id, "account_deleted");
       await options.discardUser(tx, { userId: id, tenantId });
       if (!(await deleteAccount(tx, id))) throw platformErrors.failure("not_found");
+      // These name the account without hanging on it: a count must not wait for its row.
+      await clearAttempts(tx, id);
       await forgetEntriesOf(tx, id);
       const content = accountDeletedMail({ language, name });
       await options.queueMail(tx, { name: "account_deleted", to, ...content });

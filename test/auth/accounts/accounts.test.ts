@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { createAccounts, type Accounts } from "../../../src/auth/accounts/accounts.ts";
 import { createPasswordJudge } from "../../../src/auth/password/judge.ts";
 import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";
-import { createPolicyReader } from "../../../src/auth/tenants/policies.ts";
+import { createFreshPolicyOf } from "../../../src/auth/tenants/policies.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { AppError } from "../../../src/platform/errors.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
@@ -31,7 +31,7 @@ after(() => db.drop());
 
 const passwords = createInlinePasswords();
 const judge = () => {
-  const policyOf = createPolicyReader({ database: db.database, config: app.config });
+  const policyOf = createFreshPolicyOf({ database: db.database, config: app.config });
   return createPasswordJudge({ passwords, policyOf, config: app.config });
 };
 

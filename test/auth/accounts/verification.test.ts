@@ -197,6 +197,34 @@ test("required: new, waiting and proven addresses take the same answer, hashes a
   assert.equal(rows[0]!.count, 2);
 });
 
+test("required: whoever registered an address first gets nothing from its owner's click", async () => {
+  const email = "wanted@example.com";
+  await register(closed, email);
+  const owners = "nine bowls of black beans";
+  await closed.call("POST", "/auth/register", { body: { email, password: owners } });
+  const [mail] = await closed.mailsTo(email);
+  const token = tokenIn(mail);
+  assert.equal((await verify(closed, token)).status, 400, "it does not prove the first password");
+  const body = { token, new_password: owners };
+  assert.equal((await closed.call("PUT", "/auth/password/reset", { body })).status, 200);
+  // The mail was read, so the address is proven, and only the owner's password is good.
+  assert.equal((await login(closed, email)).status, 401);
+  const answer = await closed.call("POST", "/auth/login", { body: { email, password: owners } });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.body.user.email_verified, true);
+});
+
+test("required: a mailbox gets few mails however its address is written", async () => {
+  const budgets = { resendIdentifier: { count: 2, seconds: 600 } };
+  const env = { EMAIL_VERIFICATION: "required" };
+  const tight = await startApp({ database: db.database, budgets, env });
+  for (const email of ["flood@example.com", "FLOOD@example.com", " Flood@Example.com"]) {
+    const body = { email, password: GOOD_PASSWORD };
+    assert.equal((await tight.call("POST", "/auth/register", { body })).status, 202);
+  }
+  assert.equal((await tight.mailsTo("flood@example.com")).length, 2);
+});
+
 test("required: of parallel registrations of one address one account comes out, and one answer", async () => {
   const email = "crowd@example.com";
   const answers = await Promise.all(Array.from({ length: 6 }, () => register(closed, email)));

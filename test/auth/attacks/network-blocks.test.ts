@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
-import { registerAdmin, registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
+import {
+  GOOD_PASSWORD,
+  registerAdmin,
+  registerSomebody,
+  startApp,
+  type TestApp,
+} from "../accounts-rig.ts";
 
 const OTHER_TENANT = "00000000-0000-7000-8000-00000000000c";
 
@@ -127,4 +133,32 @@ test("a tenant's rules are told only to the right password", async () => {
   assert.deepEqual([refused.status, refused.body.error_code], [403, "network_blocked"]);
   assert.equal((await login("not the password", "198.51.100.9")).status, 401);
   assert.equal((await login(ana.password, "198.51.101.9")).status, 200);
+});
+
+test("nobody registers from where the tenant lets nobody in", async () => {
+  for (const EMAIL_VERIFICATION of ["optional", "required"]) {
+    const closed = await startApp({
+      database: db.database,
+      keyRing: app.keyRing,
+      env: { EMAIL_VERIFICATION },
+      policy: {
+        network: { blocked: ["198.51.100.0/24"], allowedCountries: [], deniedCountries: [] },
+      },
+    });
+    const register = (address: string) =>
+      closed.call("POST", "/auth/register", {
+        body: {
+          email: `from-${address}-${EMAIL_VERIFICATION}@example.com`,
+          password: GOOD_PASSWORD,
+        },
+        address,
+      });
+    const refused = await register("198.51.100.9");
+    assert.deepEqual([refused.status, refused.body.error_code], [403, "network_blocked"]);
+    assert.ok([201, 202].includes((await register("198.51.101.9")).status));
+  }
+  const made = await db.database.read(
+    sql`SELECT FROM auth.accounts WHERE email LIKE 'from-198.51.100.9%'`,
+  );
+  assert.equal(made.length, 0);
 });
