@@ -11,12 +11,7 @@ import { authErrors } from "./errors.ts";
 import type { GiveAdministrator, Invalidate } from "./index.ts";
 import { ADMINS, closed } from "./routes-admin.ts";
 import { callerOf, NO_STORE } from "./routes-replies.ts";
-import {
-  changePolicy,
-  createTenant,
-  inviteAdministrator,
-  setTenantActive,
-} from "./tenants/administration.ts";
+import { changePolicy, createTenant, setTenantActive } from "./tenants/administration.ts";
 import { defaultPolicy, type PolicySettings } from "./tenants/policy.ts";
 import * as schemas from "./tenants/schemas.ts";
 import { findTenant, listTenants, type Tenant } from "./tenants/store-admin.ts";
@@ -78,10 +73,7 @@ const createRoute = (deps: AdminTenantDeps) =>
       const { principal, body } = request;
       assertAboveTenants(principal);
       const by = byOf(principal, callerOf(request));
-      const tenant = await createTenant(deps, body.name, by);
-      if (body.administrator !== undefined) {
-        await inviteAdministrator(deps, tenant.id, body.administrator, by);
-      }
+      const tenant = await createTenant(deps, body.name, body.administrator, by);
       const data = schemas.toTenantView(tenant, defaultPolicy(deps.config));
       return json(201, { data }, { location: `${PATH}/${tenant.id}`, ...NO_STORE });
     },

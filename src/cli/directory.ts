@@ -4,7 +4,7 @@ import type { Invalidate } from "../auth/index.ts";
 import { createPasswordJudge } from "../auth/password/judge.ts";
 import { createInlinePasswords } from "../auth/password/run-tasks.ts";
 import { createInvalidate } from "../auth/revocation/invalidation-log.ts";
-import { createPolicyReader } from "../auth/tenants/policies.ts";
+import { createFreshPolicyOf } from "../auth/tenants/policies.ts";
 import { createIam, EVERY_TENANT, type Iam, type User } from "../contexts/iam/index.ts";
 import { CONTEXTS, type ContextName } from "../http/principal.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -36,7 +36,7 @@ export async function withDirectory<T>(
     const invalidate = createInvalidate({ generations: { bump: () => {} } });
     const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
     const passwords = createInlinePasswords(config.passwordHash);
-    const policyOf = createPolicyReader({ database, config });
+    const policyOf = createFreshPolicyOf({ database, config });
     const accounts = createAccounts({
       database,
       passwords,

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Check } from "typebox/schema";
 import { createSealer } from "../auth/keys/sealer.ts";
-import { changePolicy, createTenant, inviteAdministrator } from "../auth/tenants/administration.ts";
+import { changePolicy, createTenant } from "../auth/tenants/administration.ts";
 import { defaultPolicy, mergePolicy } from "../auth/tenants/policy.ts";
 import { assertCoherent, storedPolicy } from "../auth/tenants/schemas.ts";
 import { findTenant, listTenants, type Tenant } from "../auth/tenants/store-admin.ts";
@@ -29,15 +29,9 @@ export const tenantCommands = [
         throw new UsageError("NAME has 2 to 63 small letters, digits and dashes");
       }
       return await withDirectory(terminal, async (directory) => {
-        const tenant = await createTenant(directory, name!, BY);
-        if (values.administrator !== undefined) {
-          await inviteAdministrator(
-            inviting(directory),
-            tenant.id,
-            { email: values.administrator },
-            BY,
-          );
-        }
+        const { administrator: email } = values;
+        const administrator = email === undefined ? undefined : { email };
+        const tenant = await createTenant(inviting(directory), name!, administrator, BY);
         terminal.out(`id: ${tenant.id}`);
         return EXIT.ok;
       });

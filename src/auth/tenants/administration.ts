@@ -1,8 +1,9 @@
 import { platformErrors } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { isUniqueViolation, type Database } from "../../platform/postgres.ts";
+import { toAccountExists } from "../accounts/accounts.ts";
 import { DEFAULT_TENANT_ID } from "../accounts/identifiers.ts";
-import { invite, type InvitationOptions } from "../accounts/invitation.ts";
+import { inviteWithin, type InvitationOptions } from "../accounts/invitation.ts";
 import type { By } from "../accounts/standing.ts";
 import { recordEvent } from "../audit/store.ts";
 import type { GiveAdministrator, Invalidate } from "../index.ts";
@@ -15,35 +16,44 @@ export interface TenantOptions {
   readonly invalidate: Invalidate;
 }
 
-/** Throws `conflict` for a name that is taken. */
+export interface FoundingOptions extends InvitationOptions {
+  readonly giveAdministrator: GiveAdministrator;
+}
+
+/** Whom a new tenant begins with. */
+export interface FirstAdministrator {
+  readonly email: string;
+  readonly name?: string | undefined;
+  readonly language?: Language | undefined;
+}
+
+/**
+ * Makes a tenant and invites its first administrator, both or neither: a tenant without one could
+ * be given none later. Throws `conflict` for a name that is taken, `account_exists`,
+ * `validation_failed`.
+ */
 export async function createTenant(
-  { database }: Pick<TenantOptions, "database">,
+  options: FoundingOptions,
   name: string,
+  administrator: FirstAdministrator | undefined,
   by: By,
 ): Promise<Tenant> {
   try {
-    return await database.withTransaction(async (tx) => {
+    return await options.database.withTransaction(async (tx) => {
       const tenant = await insertTenant(tx, { id: newId(), name });
       await recordEvent(tx, { action: "tenant.create", ...by, tenantId: tenant.id });
+      if (administrator !== undefined) {
+        const { language = "en", ...person } = administrator;
+        const request = { ...person, language, tenantId: tenant.id };
+        const { id } = await inviteWithin(tx, options, request, by);
+        await options.giveAdministrator(tx, { userId: id });
+      }
       return tenant;
     });
   } catch (error) {
-    if (!isUniqueViolation(error, "tenants_name")) throw error;
+    if (!isUniqueViolation(error, "tenants_name")) throw toAccountExists(error) ?? error;
     throw platformErrors.failure("conflict", { detail: "A tenant of this name exists" });
   }
-}
-
-/** Invites the first administrator of a tenant. Throws `account_exists`, `validation_failed`. */
-export function inviteAdministrator(
-  options: InvitationOptions & { readonly giveAdministrator: GiveAdministrator },
-  tenantId: string,
-  person: { email: string; name?: string | undefined; language?: Language | undefined },
-  by: By,
-) {
-  const { email, name, language = "en" } = person;
-  return invite(options, { email, name, language, tenantId }, by, (tx, { id }) =>
-    options.giveAdministrator(tx, { userId: id }),
-  );
 }
 
 /** In force on the next request, in every process. Throws `not_found`, `version_conflict`. */

@@ -36,15 +36,3 @@ export function createPolicyOf({ database, documents, config }: PoliciesOptions)
   });
   return (tenantId) => policies.get(tenantId);
 }
-
-/** The same where nothing is kept: the command line. */
-export function createPolicyReader({
-  database,
-  config,
-}: Omit<PoliciesOptions, "documents">): PolicyOf {
-  const defaults = mergePolicy(defaultPolicy(config), {});
-  return async (tenantId) => {
-    const stored = await findStoredPolicy(database, tenantId);
-    return stored === undefined ? defaults : mergePolicy(defaults, stored);
-  };
-}

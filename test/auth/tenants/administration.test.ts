@@ -62,6 +62,18 @@ test("a new tenant's first administrator administers it, and it says so in the t
   assert.equal(codeOf(again), "409 conflict");
 });
 
+test("a tenant whose administrator cannot be invited is not made", async () => {
+  const taken = await registerSomebody(app);
+  const make = (email: string) =>
+    app.call("POST", "/v1/admin/tenants", {
+      token: root.access_token,
+      body: { name: "orphan", administrator: { email } },
+    });
+  assert.equal(codeOf(await make(taken.email)), "409 account_exists");
+  assert.equal((await make("boss@orphan.example")).status, 201, "the name is free");
+  assert.equal(codeOf(await make("other@orphan.example")), "409 conflict");
+});
+
 test("only the default tenant's administrators see and change tenants that are not theirs", async () => {
   const south = await openTenant("south");
   for (const [method, path, body, code] of [
