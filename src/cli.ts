@@ -29,7 +29,7 @@ const FAMILIES: Readonly<Record<string, Family>> = Object.freeze({
     load: async () => (await import("./cli/migrate.ts")).migrateCommands,
   },
   users: {
-    summary: "Create and list users",
+    summary: "Create, list, ban, unlock and delete users",
     load: async () => (await import("./cli/users.ts")).userCommands,
   },
   tenants: {

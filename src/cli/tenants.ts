@@ -70,7 +70,7 @@ export const tenantCommands = [
     notes: ["TENANT is an id or a name. What the file leaves out is the server's default."],
     async run({ values, positionals: [reference], terminal }) {
       return await withDirectory(terminal, async (directory) => {
-        const tenant = await findByReference(directory, reference!);
+        const tenant = await findTenantByReference(directory, reference!);
         const defaults = mergePolicy(defaultPolicy(directory.config), {});
         let shown = tenant;
         if (values.set !== undefined) {
@@ -124,8 +124,11 @@ async function everyTenant({ database }: Directory): Promise<Tenant[]> {
   return all;
 }
 
-/** Throws `CommandFailure`. */
-async function findByReference(directory: Directory, reference: string): Promise<Tenant> {
+/** The tenant by id or name. Throws `CommandFailure`. */
+export async function findTenantByReference(
+  directory: Directory,
+  reference: string,
+): Promise<Tenant> {
   const id = normaliseUuid(reference);
   const found =
     id === undefined

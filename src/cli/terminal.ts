@@ -1,3 +1,4 @@
+import { createInterface } from "node:readline";
 import { systemClock } from "../platform/clock.ts";
 import { cliLimits } from "../platform/limits.ts";
 import { CommandFailure } from "./command.ts";
@@ -12,6 +13,8 @@ export interface Terminal {
   readInput(): Promise<string>;
   /** Asks on the terminal and does not show what is typed. Undefined: there is no terminal. */
   readSecret(question: string): Promise<string | undefined>;
+  /** The same for what may be seen. */
+  ask(question: string): Promise<string | undefined>;
   progress(label: string): Progress;
 }
 
@@ -31,6 +34,7 @@ export function createTerminal(): Terminal {
     err: (line) => void process.stderr.write(`${line}\n`),
     readInput,
     readSecret,
+    ask,
     progress: (label) =>
       process.stderr.isTTY ? createBar(label, writeOver) : createPlainProgress(label, writeLine),
   };
@@ -93,6 +97,20 @@ function readSecret(question: string): Promise<string | undefined> {
     stdin.on("data", take);
     // A second question finds it paused.
     stdin.resume();
+  });
+}
+
+function ask(question: string): Promise<string | undefined> {
+  const { stdin: input, stderr: output } = process;
+  if (!input.isTTY) return Promise.resolve(undefined);
+  const lines = createInterface({ input, output });
+  return new Promise((resolve, reject) => {
+    // Ctrl-C and Ctrl-D; after an answer nobody listens any more.
+    lines.once("close", () => reject(new CommandFailure("interrupted")));
+    lines.question(question, (answer) => {
+      resolve(answer);
+      lines.close();
+    });
   });
 }
 

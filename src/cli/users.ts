@@ -5,6 +5,7 @@ import { cliLimits } from "../platform/limits.ts";
 import { CommandFailure, defineCommand, EXIT, UsageError } from "./command.ts";
 import { assertRolesExist, readRoleName, withDirectory, type Directory } from "./directory.ts";
 import { toTable, type Terminal } from "./terminal.ts";
+import { userStandingCommands } from "./users-standing.ts";
 
 export const userCommands = [
   defineCommand({
@@ -75,6 +76,7 @@ export const userCommands = [
       });
     },
   }),
+  ...userStandingCommands,
 ];
 
 const GENERATED_PASSWORD_BYTES = 15;

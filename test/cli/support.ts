@@ -17,6 +17,8 @@ export interface Ran {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** What somebody types when asked; without it there is no terminal. */
+  readonly typed?: string;
 }
 
 export type Brigade = (words: readonly string[], options?: RunOptions) => Promise<Ran>;
@@ -66,6 +68,7 @@ export function createInlineBrigade(env: Readonly<Record<string, string>>): Brig
         err: (line) => void (ran.stderr += `${line}\n`),
         readInput: async () => (options.stdin ?? "").replace(/\r?\n$/, ""),
         readSecret: async () => undefined,
+        ask: async () => options.typed,
         progress: () => ({
           update() {},
           note: (line) => void (ran.stderr += `${line}\n`),

@@ -85,7 +85,7 @@ export async function demandPasswordChange(
 export async function enable(
   { database, invalidate, config }: StandingOptions,
   { id, tenantId }: Whom,
-  by: By,
+  by: By & { readonly reason?: string | undefined },
 ): Promise<void> {
   await database.withTransaction(
     async (tx) => {

@@ -34,7 +34,7 @@ export async function unlock(
   tx: Transaction,
   accountId: string,
   by: { readonly actor: string; readonly reason: string; readonly tenantId?: string },
-  caller: Caller,
+  caller?: Caller,
 ): Promise<void> {
   await clearAttempts(tx, accountId);
   await revokeOneTimeTokens(tx, "account.unlock", accountId);
@@ -42,6 +42,6 @@ export async function unlock(
     action: "account.unlock",
     subject: accountId,
     ...by,
-    ...placeOf(caller),
+    ...(caller && placeOf(caller)),
   });
 }

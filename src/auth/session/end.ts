@@ -11,7 +11,7 @@ import { endSessions, type SessionChoice } from "./store-end.ts";
 export interface EndOptions {
   readonly database: Database;
   readonly invalidate: Invalidate;
-  readonly throttle: Throttle;
+  readonly throttle: Pick<Throttle, "take">;
   readonly metrics: Metrics;
   /** `iss` of our own tokens. */
   readonly ownIssuer: string;
@@ -24,7 +24,10 @@ export interface EndRequest {
   readonly actor: string;
   readonly action: Extract<AuditAction, "logout" | "session.end">;
   readonly reason: Extract<EndReason, "logout" | "session.end" | "admin">;
-  readonly caller: Caller;
+  /** Undefined: an operator at the command line. */
+  readonly caller?: Caller | undefined;
+  /** Why, in somebody's words, for the audit log. */
+  readonly detail?: string | undefined;
 }
 
 export interface EndedSessions {
@@ -39,7 +42,7 @@ export type EndSessions = (request: EndRequest) => Promise<EndedSessions>;
 /** Ends the rows, writes it down, and takes away what is cached of them, in one transaction. */
 export function createEndSessions(options: EndOptions): EndSessions {
   return async (request) => {
-    const { choice, tenantId, actor, action, reason, caller } = request;
+    const { choice, tenantId, actor, action, reason, caller, detail } = request;
     await options.throttle.take("revokeAccount", actor);
     return options.database.withTransaction(
       async (tx): Promise<EndedSessions> => {
@@ -51,14 +54,19 @@ export function createEndSessions(options: EndOptions): EndSessions {
           subject: ended[0]!.accountId,
           tenantId,
           sessionId: choice.sessionId,
-          reason: choice.sessionId === undefined ? `${ended.length} sessions` : undefined,
-          ...placeOf(caller),
+          reason: reasonOf(choice, ended.length, detail),
+          ...(caller && placeOf(caller)),
         });
         return { count: ended.length, receipt: options.invalidate(tx, [keyOf(options, choice)]) };
       },
       { revocation: true },
     );
   };
+}
+
+function reasonOf(choice: SessionChoice, count: number, detail: string | undefined) {
+  const number = choice.sessionId === undefined ? `${count} sessions` : undefined;
+  return number !== undefined && detail !== undefined ? `${number}: ${detail}` : (number ?? detail);
 }
 
 /** One word for all sessions of an account: everything that names it looks again. */
