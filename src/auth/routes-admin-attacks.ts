@@ -60,7 +60,7 @@ const listBlocksRoute = ({ database }: AdminAttackDeps) =>
   defineRoute({
     method: "GET",
     path: "/v1/admin/network-blocks",
-    summary: "Lists the networks that are shut out now, the newest first",
+    summary: "Lists the networks that are shut out now, those that somebody blocked first",
     tag: TAG,
     access: ADMINS,
     responses: { 200: { description: "All of them", schema: closed({ data: Type.Array(block) }) } },
@@ -94,7 +94,9 @@ const addBlockRoute = (deps: AdminAttackDeps) =>
       const { seconds, reason } = request.body;
       const cidr = readNetwork(request);
       const live = await listBlocks(deps.database, limits.blocksMaxCount);
-      if (live.length >= limits.blocksMaxCount) throw platformErrors.failure("conflict");
+      // Our own make room for these: an attacker must not decide whether there is any.
+      const manual = live.filter(({ isAutomatic }) => !isAutomatic);
+      if (manual.length >= limits.blocksMaxCount) throw platformErrors.failure("conflict");
       const made = await deps.database.withTransaction(
         async (tx) => {
           const added = await insertBlock(tx, {

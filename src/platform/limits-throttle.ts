@@ -64,7 +64,7 @@ export const loginLimits = Object.freeze({
   forgottenSeconds: 1_800,
   /** A login from a known device forgives what others failed longer ago than this. */
   forgivenSeconds: 86_400,
-  /** A failure older than this does not make a row any more. */
+  /** A failure older than this does not make a row any more, but for a row at the ceiling. */
   keptSeconds: 7 * 86_400,
   /** What whoever meets the last tries of others on their way waits. */
   fullRetrySeconds: 1,
@@ -80,7 +80,7 @@ export const throttleLimits = Object.freeze({
 });
 
 export const networkLimits = Object.freeze({
-  /** Blocks in force at once, of all processes. */
+  /** Blocks in force at once, of all processes; those of people go before our own. */
   blocksMaxCount: 1_000,
   /** A block of more addresses than these shuts out a part of the world. */
   prefixMinBits4: 8,

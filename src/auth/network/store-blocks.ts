@@ -37,7 +37,7 @@ export interface NewBlock {
 const columns = sql`
   id, network::text, reason, is_automatic, created_by, created_at, ends_at`;
 
-/** The blocks in force, the newest first. */
+/** The blocks in force: those that somebody made before our own, then the newest first. */
 export async function listBlocks(
   database: Pick<Database, "read">,
   limit: number,
@@ -45,7 +45,7 @@ export async function listBlocks(
   const rows = await database.read<BlockRow>(sql`
     SELECT ${columns} FROM auth.network_blocks
      WHERE ends_at IS NULL OR ends_at > clock_timestamp()
-     ORDER BY created_at DESC, id DESC LIMIT ${limit}`);
+     ORDER BY is_automatic, created_at DESC, id DESC LIMIT ${limit}`);
   return rows.map(toBlock);
 }
 

@@ -26,6 +26,18 @@ export interface ThrottleOptions {
 
 const isOfNetwork = (kind: BudgetKind) => kind.endsWith("Network");
 
+/**
+ * Taken by people who bring a first factor, a token of a mail, or what a passkey signs. A block that
+ * we made ourselves is of networks that guess passwords: it must not hold these up as well.
+ */
+const BEHIND_PROOF: ReadonlySet<BudgetKind> = new Set([
+  "otpNetwork",
+  "passkeyOptionsNetwork",
+  "resetTokenNetwork",
+  "verifyTokenNetwork",
+  "unlockTokenNetwork",
+]);
+
 export type BudgetKey = readonly [kind: BudgetKind, key: string];
 
 export interface Throttle {
@@ -33,7 +45,8 @@ export interface Throttle {
    * Takes a unit of one budget, or of several in this order until one refuses. To be called before
    * the work: hashing, comparing, sending. The key is an address for a `…Network`, else an id or
    * what somebody typed, which the table never holds. Throws `rate_limited` (429, `Retry-After`),
-   * and `network_blocked` (403) where a network is asked that is shut out.
+   * and `network_blocked` (403) where a network is asked that is shut out; of the blocks that we
+   * made ourselves only for what is asked without any proof.
    */
   take(kind: BudgetKind, key: string): Promise<void>;
   take(budgets: readonly BudgetKey[]): Promise<void>;
@@ -64,7 +77,10 @@ export function createThrottle(
     const wanted = typeof asked === "string" ? [[asked, key!] as const] : asked;
     for (const [kind, its] of wanted) {
       if (!isOfNetwork(kind) || blockOf === undefined) continue;
-      if ((await blockOf(its)) !== undefined) throw authErrors.failure("network_blocked");
+      const block = await blockOf(its);
+      if (block === "manual" || (block !== undefined && !BEHIND_PROOF.has(kind))) {
+        throw authErrors.failure("network_blocked");
+      }
     }
     const budgets = wanted.map(([kind, its]) => budgetOf(kind, its));
     const refusal = await takeBudgets(database, budgets);

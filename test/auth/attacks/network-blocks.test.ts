@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { insertBlock } from "../../../src/auth/network/store-blocks.ts";
+import { networkLimits } from "../../../src/platform/limits.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import {
@@ -9,6 +12,7 @@ import {
   startApp,
   type TestApp,
 } from "../accounts-rig.ts";
+import { complete, nextCode, registerWithTotp, startMfaApp } from "../mfa/mfa-rig.ts";
 
 const OTHER_TENANT = "00000000-0000-7000-8000-00000000000c";
 
@@ -161,4 +165,70 @@ test("nobody registers from where the tenant lets nobody in", async () => {
     sql`SELECT FROM auth.accounts WHERE email LIKE 'from-198.51.100.9%'`,
   );
   assert.equal(made.length, 0);
+});
+
+test("people with a proof get in from a network that we blocked ourselves, not from one that somebody did", async () => {
+  const mfa = await startMfaApp({ database: db.database, keyRing: app.keyRing });
+  const from = { address: "198.51.102.9" };
+  const ana = await registerWithTotp(mfa);
+  const body = {
+    email: ana.email,
+    password: ana.password,
+    device_info: { secret: "the secret of ana's laptop" },
+  };
+  const login = () => mfa.call("POST", "/auth/login", { body, ...from });
+  const second = async (challenge: string) => {
+    const answer = { challenge_token: challenge, method: "totp", code: nextCode(mfa, ana.secret) };
+    return complete(mfa, { ...answer, device_info: body.device_info }, from.address);
+  };
+  assert.equal((await second((await login()).body.challenge_token)).status, 200);
+  const block = { network: "198.51.102.9/32", reason: "stuffing", createdBy: undefined };
+  const shutOut = (isAutomatic: boolean) =>
+    db.database.withTransaction(async (tx) => {
+      await insertBlock(tx, { ...block, id: randomUUID(), isAutomatic, seconds: 600 });
+      for (const each of [mfa, app]) each.invalidate(tx, [{ kind: "policies" }]);
+    });
+  await shutOut(true);
+  const stranger = { ...body, device_info: { secret: "the secret of a stranger" } };
+  const refused = await mfa.call("POST", "/auth/login", { body: stranger, ...from });
+  assert.equal(refused.body.error_code, "network_blocked");
+  assert.equal((await second((await login()).body.challenge_token)).status, 200);
+  const behindProof = [
+    ["POST", "/auth/login/passkey/options", {}, 200],
+    ["POST", "/auth/unlock", { token: "x" }, 400],
+    ["PUT", "/auth/password/reset", { token: "x", new_password: GOOD_PASSWORD }, 400],
+    ["POST", "/auth/email/verify", { token: "x" }, 400],
+  ] as const;
+  for (const [method, path, sent, status] of behindProof) {
+    const answer = await mfa.call(method, path, { body: sent, ...from });
+    assert.equal(answer.status, status, `${path} ${answer.text}`);
+  }
+  const mail = await mfa.call("POST", "/auth/password/reset", {
+    body: { email: ana.email },
+    ...from,
+  });
+  assert.equal(mail.body.error_code, "network_blocked", "who asks for a mail has proved nothing");
+
+  const { challenge_token: challenge } = (await login()).body;
+  await shutOut(false);
+  assert.equal((await second(challenge)).body.error_code, "network_blocked");
+  for (const [method, path, sent] of behindProof) {
+    const answer = await mfa.call(method, path, { body: sent, ...from });
+    assert.deepEqual([answer.status, answer.body.error_code], [403, "network_blocked"], path);
+  }
+});
+
+test("however many networks we block ourselves, what somebody blocked stays in force, with room for more", async () => {
+  const made = await as(admin, "POST", PATH, { network: "198.51.103.0/24" });
+  assert.equal(made.status, 201, made.text);
+  await db.database.withTransaction(async (tx) => {
+    await tx.query(sql`
+      INSERT INTO auth.network_blocks (id, network, is_automatic, ends_at)
+      SELECT gen_random_uuid(), network('10.77.0.0'::inet + n), true, now() + interval '1 hour'
+        FROM generate_series(1, ${networkLimits.blocksMaxCount}::int) AS n`);
+    app.invalidate(tx, [{ kind: "policies" }]);
+  });
+  assert.equal((await loginFrom("198.51.103.9")).body.error_code, "network_blocked");
+  assert.equal((await as(admin, "POST", PATH, { network: "198.51.104.0/24" })).status, 201);
+  assert.equal((await loginFrom("198.51.104.9")).body.error_code, "network_blocked");
 });
