@@ -133,6 +133,8 @@ export async function removeIdleAttempts(asker: Asker): Promise<number> {
        WHERE begun_at < clock_timestamp() - make_interval(secs => CASE
                WHEN failures = 0 AND pending = 0 THEN ${pendingSeconds}::integer
                ELSE ${keptSeconds}::integer END)
+         -- At the ceiling: until somebody ends it.
+         AND locked_until IS DISTINCT FROM 'infinity'
        LIMIT ${cleanBatchMax} FOR UPDATE SKIP LOCKED)`);
   const delays = await asker.query(sql`
     DELETE FROM auth.login_delays WHERE (identifier, network) IN (

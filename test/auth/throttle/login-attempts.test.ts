@@ -11,6 +11,7 @@ import {
 import {
   clearAttempts,
   removeIdleAttempts,
+  takeUntoldLocks,
   type LoginLimits,
 } from "../../../src/auth/throttle/store-attempts.ts";
 import { readConfig } from "../../../src/platform/config.ts";
@@ -242,4 +243,40 @@ test("rows without meaning are removed, locks and failures in a row stay", async
   assert.deepEqual(rows, [{ failures: 1 }]);
   await pass(8 * 86_400);
   assert.equal(await removeIdleAttempts(db.database), 1);
+});
+
+test("an identifier at the ceiling stays there until somebody ends it, whoever has it by then", async () => {
+  const attempts = open({ ceilingCount: 5 });
+  const [unknown, known] = [somebody(), somebody(await account())];
+  for (const who of [unknown, known]) {
+    assert.equal(await wrongOnes(attempts, who), 5);
+    assert.equal(await attempts.begin(who), undefined);
+  }
+  await pass(30 * 86_400);
+  await removeIdleAttempts(db.database);
+  for (const who of [unknown, known]) assert.equal(await attempts.begin(who), undefined);
+  // Somebody registers with it: the owner is told of the lock, and can end it.
+  const owner = { ...unknown, account: { id: await account(), tenantId: DEFAULT_TENANT_ID } };
+  assert.equal(await attempts.begin(owner), undefined);
+  const told = await db.database.withTransaction(takeUntoldLocks);
+  assert.ok(told.some(({ accountId }) => accountId === owner.account.id));
+  for (const who of [owner, known]) {
+    await clearAttempts(db.database, who.account!.id);
+    assert.equal(await wrongOnes(attempts, who), 5);
+  }
+});
+
+test("what an account had wrong is forgotten by an index", async () => {
+  const plans: string[] = [];
+  await db.database.withTransaction(async (tx) => {
+    await tx.query(sql`SET LOCAL enable_seqscan = off`);
+    const query: Database["query"] = async (statement) => {
+      const { rows } = await tx.query<{ "QUERY PLAN": string }>(sql`EXPLAIN ${statement}`);
+      plans.push(rows.map((row) => row["QUERY PLAN"]).join("\n"));
+      return { rows: [], rowCount: 0 };
+    };
+    await clearAttempts({ query }, randomUUID());
+  });
+  assert.equal(plans.length, 2);
+  for (const plan of plans) assert.match(plan, /Index Cond: \(account_id/, plan);
 });
