@@ -11,3 +11,13 @@ export async function isAccountOfTenant(
     SELECT FROM auth.accounts WHERE id = ${accountId} AND tenant_id = ${tenantId}`);
   return rows.length > 0;
 }
+
+/** Whose account it is; undefined when there is none. */
+export async function findTenantOfAccount(
+  tx: Transaction,
+  accountId: string,
+): Promise<string | undefined> {
+  const { rows } = await tx.query<{ tenant_id: string }>(sql`
+    SELECT tenant_id FROM auth.accounts WHERE id = ${accountId}`);
+  return rows[0]?.tenant_id;
+}

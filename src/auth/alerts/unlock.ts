@@ -1,4 +1,5 @@
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import { findTenantOfAccount } from "../accounts/store-tenant.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { consumeOneTimeToken, revokeOneTimeTokens } from "../one-time/store.ts";
@@ -24,7 +25,9 @@ export async function unlockByToken(
   return database.withTransaction(async (tx) => {
     const used = await consumeOneTimeToken(tx, "account.unlock", token);
     if (used === undefined) return false;
-    await unlock(tx, used.accountId, { actor: used.accountId, reason: "mail" }, caller);
+    const { accountId } = used;
+    const tenantId = await findTenantOfAccount(tx, accountId);
+    await unlock(tx, accountId, { actor: accountId, reason: "mail", tenantId }, caller);
     return true;
   });
 }
@@ -33,7 +36,7 @@ export async function unlockByToken(
 export async function unlock(
   tx: Transaction,
   accountId: string,
-  by: { readonly actor: string; readonly reason: string; readonly tenantId?: string },
+  by: { readonly actor: string; readonly reason: string; readonly tenantId: string | undefined },
   caller?: Caller,
 ): Promise<void> {
   await clearAttempts(tx, accountId);

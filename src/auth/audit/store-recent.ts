@@ -4,7 +4,10 @@ import type { AuditAction } from "./store.ts";
 
 type Asker = Transaction | Pick<Database, "query">;
 
-/** True if it happened to somebody not longer ago than this. */
+/**
+ * True if it happened to somebody not longer ago than this. By `now()`, as below: with a clock that
+ * moves within a statement PostgreSQL would look into every month there is.
+ */
 export async function hadEvent(
   asker: Asker,
   subject: string,
@@ -15,7 +18,7 @@ export async function hadEvent(
     SELECT EXISTS (
       SELECT FROM auth.audit_log
        WHERE subject = ${subject} AND action = ${action}
-         AND at > clock_timestamp() - make_interval(secs => ${seconds}::integer)) AS had`);
+         AND at > now() - make_interval(secs => ${seconds}::integer)) AS had`);
   return rows[0]!.had;
 }
 
@@ -39,16 +42,18 @@ export async function findSequences(
     readonly limit: number;
   },
 ): Promise<{ subject: string; tenantId: string | undefined }[]> {
+  const since = sql`(SELECT max(number) FROM auth.audit_log) - ${RECENT_EVENTS}::bigint`;
   const { rows } = await asker.query<{ subject: string; tenant_id: string | null }>(sql`
     SELECT DISTINCT later.subject, later.tenant_id
       FROM auth.audit_log later
      WHERE later.action = ${then} AND later.subject IS NOT NULL
-       AND later.number > (SELECT max(number) FROM auth.audit_log) - ${RECENT_EVENTS}
-       AND later.at > clock_timestamp() - make_interval(secs => ${recentSeconds}::integer)
+       AND later.number > ${since}
+       AND later.at > now() - make_interval(secs => ${recentSeconds}::integer)
        AND EXISTS (
          SELECT FROM auth.audit_log sooner
           WHERE sooner.subject = later.subject AND sooner.action = ${first}
-            AND sooner.number < later.number
+            AND sooner.number < later.number AND sooner.number > ${since}
+            AND sooner.at > now() - make_interval(secs => ${recentSeconds + withinSeconds}::integer)
             AND sooner.at > later.at - make_interval(secs => ${withinSeconds}::integer))
      LIMIT ${limit}`);
   return rows.map((row) => ({ subject: row.subject, tenantId: row.tenant_id ?? undefined }));

@@ -2,6 +2,7 @@ import { newId } from "../../platform/ids.ts";
 import { riskLimits as limits } from "../../platform/limits.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import { findTenantOfAccount } from "../accounts/store-tenant.ts";
 import type { Alerts } from "../alerts/alerts.ts";
 import { findSequences } from "../audit/store-recent.ts";
 import { recordEvent, type AuditAction } from "../audit/store.ts";
@@ -10,6 +11,7 @@ import { insertBlock } from "../network/store-blocks.ts";
 import {
   findStuffingNetworks,
   findTargetedAccounts,
+  findUnknown,
   recordIncident,
   type Finding,
 } from "./store-incidents.ts";
@@ -46,7 +48,8 @@ export function createCorrelation(options: CorrelationOptions): () => Promise<nu
   );
   return async () => {
     let recorded = 0;
-    for (const finding of await findAll(database)) {
+    // Most of them were found by the turn before as well.
+    for (const finding of await findUnknown(database, await findAll(database))) {
       const isNew = await database.withTransaction((tx) => deal(tx, options, finding), {
         revocation: true,
       });
@@ -66,9 +69,10 @@ async function findAll(database: Database): Promise<Finding[]> {
         withinSeconds: limits.sequenceSeconds,
         limit: limits.findingsMaxCount,
       });
-      return found.map(({ subject }) => ({
+      return found.map(({ subject, tenantId }) => ({
         kind,
         key: subject,
+        tenantId,
         details: { sequence: `${first}, ${then}` },
       }));
     }),
@@ -91,6 +95,7 @@ async function deal(
   await recordEvent(tx, {
     action: "incident",
     subject: isNetwork ? undefined : key,
+    tenantId: kind === "targeted_account" ? await findTenantOfAccount(tx, key) : finding.tenantId,
     network: isNetwork ? key : undefined,
     reason: kind,
   });

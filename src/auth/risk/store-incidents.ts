@@ -11,6 +11,8 @@ export interface Finding {
   /** A network or an account. */
   readonly key: string;
   readonly details: Readonly<Record<string, string | number>>;
+  /** Of the account, where who found it knows. */
+  readonly tenantId?: string | undefined;
 }
 
 export interface Incident extends Finding {
@@ -18,14 +20,29 @@ export interface Incident extends Finding {
   readonly at: Date;
 }
 
+const window = sql`to_timestamp(floor(extract(epoch FROM clock_timestamp())
+                                      / ${limits.incidentWindowSeconds}::integer)
+                                * ${limits.incidentWindowSeconds}::integer)`;
+
+/** Those of the findings that are not recorded in this window yet. */
+export async function findUnknown(asker: Asker, findings: readonly Finding[]): Promise<Finding[]> {
+  if (findings.length === 0) return [];
+  const { rows } = await asker.query<{ position: number }>(sql`
+    SELECT f.position::int AS position
+      FROM unnest(${findings.map(({ kind }) => kind)}::text[],
+                  ${findings.map(({ key }) => key)}::text[])
+           WITH ORDINALITY AS f (kind, key, position)
+     WHERE NOT EXISTS (SELECT FROM auth.incidents i
+                        WHERE i.kind = f.kind AND i.key = f.key AND i.window_at = ${window})
+     ORDER BY f.position`);
+  return rows.map(({ position }) => findings[position - 1]!);
+}
+
 /** Records a finding once for its window. False: it is known. */
 export async function recordIncident(asker: Asker, finding: Finding): Promise<boolean> {
   const { rowCount } = await asker.query(sql`
     INSERT INTO auth.incidents (id, kind, key, window_at, details)
-    VALUES (${newId()}, ${finding.kind}, ${finding.key},
-            to_timestamp(floor(extract(epoch FROM clock_timestamp())
-                               / ${limits.incidentWindowSeconds}::integer)
-                         * ${limits.incidentWindowSeconds}::integer),
+    VALUES (${newId()}, ${finding.kind}, ${finding.key}, ${window},
             ${JSON.stringify(finding.details)}::jsonb)
     ON CONFLICT ON CONSTRAINT incidents_once DO NOTHING`);
   return rowCount === 1;

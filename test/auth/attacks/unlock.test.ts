@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
 import { createAlerts } from "../../../src/auth/alerts/alerts.ts";
 import { createLockNotices } from "../../../src/auth/alerts/lock-notices.ts";
 import type { OutgoingMail } from "../../../src/platform/mail.ts";
 import { issueOneTimeToken } from "../../../src/auth/one-time/store.ts";
+import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 
@@ -37,7 +39,7 @@ async function lockedOwner() {
 }
 
 test("the link of the mail ends the lock once; opening its page does nothing", async () => {
-  const { right, token } = await lockedOwner();
+  const { right, token, accountId } = await lockedOwner();
   const page = await app.call("GET", "/auth/unlock");
   assert.equal(page.status, 200);
   assert.match(page.text, /<button/);
@@ -46,6 +48,10 @@ test("the link of the mail ends the lock once; opening its page does nothing", a
   assert.equal((await post("/auth/login", right)).status, 200);
   const again = await post("/auth/unlock", { token });
   assert.deepEqual([again.status, again.body.error_code], [400, "link_invalid"]);
+  const events = await db.database.read<{ tenant_id: string }>(sql`
+    SELECT tenant_id FROM auth.audit_log
+     WHERE subject = ${accountId} AND action = 'account.unlock'`);
+  assert.deepEqual(events, [{ tenant_id: DEFAULT_TENANT_ID }], "its auditors see it");
 });
 
 test("of parallel uses of one token one is right, and no other token is", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
+import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
 import { createDocumentCache } from "../../../src/auth/cache/document-cache.ts";
 import { createAlerts } from "../../../src/auth/alerts/alerts.ts";
 import { createLockNotices } from "../../../src/auth/alerts/lock-notices.ts";
@@ -8,6 +9,7 @@ import { createBlockOf } from "../../../src/auth/network/blocks.ts";
 import { createCorrelation } from "../../../src/auth/risk/correlation.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { OutgoingMail } from "../../../src/platform/mail.ts";
+import type { Database } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
@@ -55,7 +57,16 @@ test("a network that stuffs credentials is found once, shut out everywhere, and 
     const correlations = [createCorrelation(watch()), createCorrelation(watch())];
     const counts = await Promise.all(correlations.map((correlate) => correlate()));
     assert.equal(counts[0]! + counts[1]!, 1, "two at once record it once");
-    assert.equal(await correlations[0]!(), 0);
+    let transactions = 0;
+    const counting = {
+      ...db.database,
+      withTransaction: ((...given: Parameters<Database["withTransaction"]>) => {
+        transactions++;
+        return db.database.withTransaction(...given);
+      }) as Database["withTransaction"],
+    };
+    assert.equal(await createCorrelation({ ...watch(), database: counting })(), 0);
+    assert.equal(transactions, 0, "what is known is read, not tried to be written");
     assert.deepEqual(await incidents("stuffing_network"), [
       { key: from, details: { identifiers: 20, failures: 20 } },
     ]);
@@ -91,19 +102,22 @@ test("an account that many networks guess at is found; its owner is told of the 
   const sent = mails.filter(({ to, name }) => to === ana.email && name === "account_locked");
   assert.equal(sent.length, 1);
   assert.match(sent[0]!.text, /\/auth\/unlock#token=[A-Za-z0-9_-]{43}/);
-  const events = await db.database.read<{ action: string }>(sql`
-    SELECT action FROM auth.audit_log
+  const events = await db.database.read<{ action: string; tenant_id: string }>(sql`
+    SELECT action, tenant_id FROM auth.audit_log
      WHERE subject = ${ana.user["id"]} AND action IN ('account.lock', 'incident') ORDER BY action`);
   assert.deepEqual(
-    events.map(({ action }) => action),
-    ["account.lock", "incident"],
+    events,
+    ["account.lock", "incident"].map((action) => ({ action, tenant_id: DEFAULT_TENANT_ID })),
   );
 });
 
 test("a token used twice and then an unusual login is an incident", async () => {
   const id = randomUUID();
+  const tenantId = randomUUID();
   const record = (action: string) =>
-    db.database.query(sql`INSERT INTO auth.audit_log (action, subject) VALUES (${action}, ${id})`);
+    db.database.query(sql`
+      INSERT INTO auth.audit_log (action, subject, tenant_id)
+      VALUES (${action}, ${id}, ${tenantId})`);
   await record("login.anomaly");
   await createCorrelation(watch())();
   await record("refresh.reuse");
@@ -115,4 +129,7 @@ test("a token used twice and then an unusual login is an incident", async () => 
     (await incidents("reuse_then_anomaly")).map(({ key }) => key),
     [id],
   );
+  const [event] = await db.database.read<{ tenant_id: string }>(sql`
+    SELECT tenant_id FROM auth.audit_log WHERE subject = ${id} AND action = 'incident'`);
+  assert.equal(event!.tenant_id, tenantId, "its auditors see it");
 });

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { keepMonths } from "../../../src/auth/audit/months.ts";
+import { findSequences, hadEvent } from "../../../src/auth/audit/store-recent.ts";
+import type { Database } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { createChain, type TestChain } from "./chain-rig.ts";
@@ -130,4 +132,28 @@ test("a month is not dropped before it is over, sealed, and the oldest", async (
   await ofNobody.seal();
   assert.equal(await keepMonths(fresh.database, 1), 2);
   await fresh.drop();
+});
+
+test("what happened of late is asked of the months that may hold it alone", async () => {
+  const plans: string[] = [];
+  const query: Database["query"] = async (statement) => {
+    const { rows } = await db.database.query<{ "QUERY PLAN": string }>(sql`EXPLAIN ${statement}`);
+    plans.push(rows.map((row) => row["QUERY PLAN"]).join("\n"));
+    return { rows: [{ had: false }] as never, rowCount: 1 };
+  };
+  await hadEvent({ query }, randomUUID(), "refresh.reuse", 60);
+  const window = { recentSeconds: 60, withinSeconds: 60, limit: 10 };
+  await findSequences({ query }, ["refresh.reuse", "login.anomaly"], window);
+  const [had, sequences] = plans;
+  assert.equal(had!.match(/Subplans Removed: [1-9]/g)?.length, 1, had);
+  assert.equal(sequences!.match(/Subplans Removed: [1-9]/g)?.length, 2, sequences);
+});
+
+test("no role but the application's own makes or drops a month", async () => {
+  const [row] = await db.database.read<{ functions: number; open: number }>(sql`
+    SELECT count(DISTINCT p.oid)::int AS functions,
+           count(*) FILTER (WHERE a.grantee <> p.proowner)::int AS open
+      FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+     WHERE p.pronamespace = 'auth'::regnamespace AND p.prosecdef`);
+  assert.deepEqual(row, { functions: 2, open: 0 });
 });
