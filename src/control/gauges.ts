@@ -13,12 +13,15 @@ export interface GaugesOptions {
 }
 
 export interface Gauges {
-  /** Counts now. Never rejects: the last numbers stay. */
+  /** Asks for everything now. Never rejects: the last numbers stay. */
   sample(): Promise<void>;
   stop(): void;
 }
 
-/** What only the database knows, counted by main now and then and not when somebody asks. */
+/**
+ * What only the database knows, asked by main now and then and not when somebody scrapes: counts of
+ * whole tables more seldom than the rest.
+ */
 export function startGauges({ database, metrics, log }: GaugesOptions): Gauges {
   const last = { sessions: 0, tokens: 0, unsealed: 0 };
   metrics.gauge("brigade_sessions_live", "Live sessions of all tenants", () => last.sessions);
@@ -28,20 +31,27 @@ export function startGauges({ database, metrics, log }: GaugesOptions): Gauges {
     "How long the oldest event without a seal has waited for one",
     () => last.unsealed,
   );
-  async function sample(): Promise<void> {
+  const asking = (ask: () => Promise<Partial<typeof last>>) => async () => {
     try {
-      const [sessions, tokens, unsealed] = await Promise.all([
-        countLiveSessions(database),
-        countAllRevokedTokens(database),
-        sealDelaySeconds(database),
-      ]);
-      Object.assign(last, { sessions, tokens, unsealed });
+      Object.assign(last, await ask());
     } catch (error) {
       log.debug({ event: "gauges_not_sampled", err: error });
     }
-  }
-  const timer = setInterval(sample, gaugeLimits.sampleMs);
-  timer.unref();
+  };
+  const count = asking(async () => {
+    const [sessions, tokens] = await Promise.all([
+      countLiveSessions(database),
+      countAllRevokedTokens(database),
+    ]);
+    return { sessions, tokens };
+  });
+  const measure = asking(async () => ({ unsealed: await sealDelaySeconds(database) }));
+  const sample = async () => void (await Promise.all([count(), measure()]));
+  const timers = [
+    setInterval(count, gaugeLimits.countMs),
+    setInterval(measure, gaugeLimits.sampleMs),
+  ];
+  for (const timer of timers) timer.unref();
   void sample();
-  return { sample, stop: () => clearInterval(timer) };
+  return { sample, stop: () => timers.forEach((timer) => clearInterval(timer)) };
 }

@@ -51,6 +51,8 @@ export const pagingLimits = Object.freeze({
 });
 
 export const gaugeLimits = Object.freeze({
-  /** How often main counts what only the database knows. */
+  /** How often main asks how long the oldest event has waited for its seal. */
   sampleMs: 30_000,
+  /** How often it counts the rows of whole tables, which every process does. */
+  countMs: 300_000,
 });
