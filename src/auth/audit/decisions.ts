@@ -1,4 +1,5 @@
 import type { Exchange } from "../../http/exchange.ts";
+import { createRateLimiter } from "../../http/rate-limit.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { AppError } from "../../platform/errors.ts";
 import { decisionLimits as limits } from "../../platform/limits.ts";
@@ -97,18 +98,8 @@ export function createDecisions(options: DecisionsOptions): Decisions {
   };
 }
 
-/** So many at once, and then so many a second. */
-function createBudget(burst: number, perSecond: number, clock: Clock) {
-  let units = burst;
-  let lastMs = clock.monotonicMs();
-  return {
-    take(): boolean {
-      const nowMs = clock.monotonicMs();
-      units = Math.min(burst, units + ((nowMs - lastMs) * perSecond) / 1_000);
-      lastMs = nowMs;
-      if (units < 1) return false;
-      units -= 1;
-      return true;
-    },
-  };
+/** So many at once, and then so many a second, of this thread alone. */
+function createBudget(count: number, perSecond: number, clock: Clock) {
+  const limiter = createRateLimiter({ clock, limit: { count, seconds: count / perSecond } });
+  return { take: () => limiter.take("all").allowed };
 }

@@ -26,6 +26,11 @@ export function readCidr(text: string): Cidr | undefined {
   return Object.freeze({ address, prefix, family });
 }
 
+/** An address without its zone, and an IPv4 caller of a dual-stack socket as IPv4. */
+export function plainAddress(text: string): string {
+  return text.replace(/%.*$/, "").replace(MAPPED, "");
+}
+
 /** Asks of an address whether it is in any of the networks. */
 export type NetworkSet = (address: string) => boolean;
 
@@ -34,7 +39,7 @@ export function createNetworkSet(networks: readonly Cidr[]): NetworkSet {
   const list = new BlockList();
   for (const { address, prefix, family } of networks) list.addSubnet(address, prefix, family);
   return (text) => {
-    const address = text.replace(/%.*$/, "").replace(MAPPED, "");
+    const address = plainAddress(text);
     const version = isIP(address);
     return version !== 0 && list.check(address, version === 4 ? "ipv4" : "ipv6");
   };

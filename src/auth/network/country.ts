@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import type { CountryResponse, Reader } from "maxmind";
 import type { Config } from "../../platform/config.ts";
 import type { Logger } from "../../platform/log.ts";
+import { createNetworkSet, plainAddress, readCidr } from "./cidr.ts";
 
 /**
  * The country an address is registered in, as an ISO 3166-1 code. Undefined: a private address, one
@@ -20,16 +21,13 @@ const BUILT_IN = "@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-count
 
 // Registries' files also say something of addresses that are nobody's: private networks, carriers'
 // own, link-local, documentation, loopback (RFC 6890).
-const nowhere = new BlockList();
-for (const block of [
+const NOWHERE: readonly string[] = [
   ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"],
   ...["172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15"],
   ...["198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"],
   ...["::/96", "fc00::/7", "fe80::/10", "ff00::/8", "2001:db8::/32", "100::/64"],
-]) {
-  const [network = "", prefix = ""] = block.split("/");
-  nowhere.addSubnet(network, Number(prefix), network.includes(":") ? "ipv6" : "ipv4");
-}
+];
+const isNowhere = createNetworkSet(NOWHERE.map((network) => readCidr(network)!));
 
 /** The field of the built-in file, and the one of MaxMind's own. */
 type Found = CountryResponse & { readonly country_code?: string };
@@ -60,9 +58,8 @@ async function openReader(file: string): Promise<Reader<Found>> {
 }
 
 function lookUp(reader: Reader<Found>, text: string): string | undefined {
-  const address = text.replace(/%.*$/, "").replace(/^::ffff:(?=\d+\.)/i, "");
-  const family = isIP(address);
-  if (family === 0 || nowhere.check(address, family === 4 ? "ipv4" : "ipv6")) return undefined;
+  const address = plainAddress(text);
+  if (isIP(address) === 0 || isNowhere(address)) return undefined;
   const found = reader.get(address);
   const code = found?.country_code ?? found?.country?.iso_code;
   return code !== undefined && /^[A-Z]{2}$/.test(code) ? code : undefined;
