@@ -35,7 +35,11 @@ const listQuery = Type.Object(
     from: time("First moment"),
     to: time("First moment that does not count any more"),
     before: Type.Optional(
-      Type.Integer({ minimum: 1, description: "`pagination.next` of the page before" }),
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: "`pagination.next` of the page before",
+      }),
     ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: auditLimits.pageMax })),
   },
@@ -95,14 +99,15 @@ const listRoute = ({ database }: AuditRouteDeps) =>
     async handler({ query, principal }) {
       const limit = query.limit ?? auditLimits.pageDefault;
       const { session_id: sessionId, request_id: requestId, from, to, before, ...rest } = query;
+      const [since, until] = [readTime("from", from), readTime("to", to)];
       const events = await listEvents(
         database,
         {
           ...rest,
           sessionId,
           requestId,
-          from: from === undefined ? undefined : new Date(from),
-          to: to === undefined ? undefined : new Date(to),
+          from: since,
+          to: until,
         },
         // One more than shown tells whether there is another page.
         { tenantId: principal.tenantId, before, limit: limit + 1 },
@@ -159,6 +164,16 @@ const decisionRoute = ({ database }: AuditRouteDeps) =>
       return json(200, { data }, NO_STORE);
     },
   });
+
+/** Throws `validation_failed`: a leap second has the form of a time, and is none here. */
+function readTime(name: string, value: string | undefined): Date | undefined {
+  if (value === undefined) return undefined;
+  const time = new Date(value);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw platformErrors.failure("validation_failed", {
+    errors: [{ path: `/query/${name}`, code: "time_invalid", message: "must be a time" }],
+  });
+}
 
 function toEventView(stored: StoredEvent) {
   const { tenant_id: _tenant, at, ...event } = stored;

@@ -78,6 +78,13 @@ test("events are found by actor, subject, action, session, request, network and 
   assert.ok(reasons(within).includes("by session"));
   assert.equal(reasons(await list(`action=session.end&to=${before}&subject=none`)).length, 0);
   assert.equal((await list("action=session.end&from=yesterday")).status, 422);
+  // A leap second has the form of a time, and no date.
+  for (const name of ["from", "to"]) {
+    const answer = await list(`${name}=2016-12-31T23:59:60Z`);
+    assert.deepEqual([answer.status, answer.body.errors[0].path], [422, `/query/${name}`]);
+  }
+  assert.equal((await list("before=999999999999999")).status, 200);
+  assert.equal((await list("before=10000000000000000000")).status, 422);
   assert.equal((await list("nonsense=1")).status, 422);
 });
 
