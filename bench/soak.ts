@@ -56,10 +56,12 @@ async function newPerson(server: Server): Promise<Person> {
 interface Outcome {
   readonly statuses: Map<number, number>;
   uniqueTokens: number;
+  /** Answers 401 and 429 that were not asked for. */
+  refused: number;
 }
 
 async function work(pool: Pool, people: readonly Person[]): Promise<Outcome> {
-  const outcome: Outcome = { statuses: new Map(), uniqueTokens: 0 };
+  const outcome: Outcome = { statuses: new Map(), uniqueTokens: 0, refused: 0 };
   const begun = performance.now();
   const pending = new Set<Promise<void>>();
   let sent = 0;
@@ -92,20 +94,30 @@ async function once(
   } else if (number % 97 === 0) {
     await ask("GET", "/v1/products/search?limit=20");
   } else if (number % 89 === 0) {
-    await request(pool, outcome, { method: "GET", path: "/auth/whoami", token: randomUUID() });
+    const wrong = { token: randomUUID(), isWrong: true };
+    await request(pool, outcome, { method: "GET", path: "/auth/whoami", ...wrong });
   } else {
     const { refresh_token } = person.tokens;
     const answer = await ask("POST", "/auth/refresh", { refresh_token });
-    if (answer !== undefined) person.tokens = answer as Tokens;
-    outcome.uniqueTokens++;
+    if (answer !== undefined) {
+      person.tokens = answer as Tokens;
+      outcome.uniqueTokens++;
+    }
     await ask("GET", "/auth/whoami");
   }
 }
 
 async function request(
   pool: Pool,
-  { statuses }: Outcome,
-  what: { method: "GET" | "POST"; path: string; body?: unknown; token: string },
+  outcome: Outcome,
+  what: {
+    method: "GET" | "POST";
+    path: string;
+    body?: unknown;
+    token: string;
+    /** A token that is to be refused. */
+    isWrong?: boolean;
+  },
 ): Promise<unknown> {
   const headers: Record<string, string> = { authorization: `Bearer ${what.token}` };
   if (what.body !== undefined) headers["content-type"] = "application/json";
@@ -116,13 +128,15 @@ async function request(
     ...(what.body === undefined ? {} : { body: JSON.stringify(what.body) }),
   });
   const text = await answer.body.text();
-  statuses.set(answer.statusCode, (statuses.get(answer.statusCode) ?? 0) + 1);
-  return answer.statusCode === 200 ? JSON.parse(text) : undefined;
+  const { statusCode: status } = answer;
+  outcome.statuses.set(status, (outcome.statuses.get(status) ?? 0) + 1);
+  if (status === 429 || (status === 401 && what.isWrong !== true)) outcome.refused++;
+  return status === 200 ? JSON.parse(text) : undefined;
 }
 
 function rowsOf(
   samples: readonly { atMs: number; miB: number }[],
-  { uniqueTokens, statuses }: Outcome,
+  { uniqueTokens, statuses, refused }: Outcome,
   filesMore: number,
 ): Row[] {
   const begunMs = samples[0]?.atMs ?? 0;
@@ -145,10 +159,10 @@ function rowsOf(
     },
     {
       id: "N11",
-      what: "soak: answers of 500 and above; more open files at the end",
-      target: "0, 0",
-      measured: `${faults.reduce((sum, count) => sum + count, 0)}, ${filesMore}`,
-      holds: faults.length === 0 && filesMore <= 0,
+      what: "soak: answers of 500 and above; good tokens refused (401, 429); more open files at the end",
+      target: "0, 0, 0",
+      measured: `${faults.reduce((sum, count) => sum + count, 0)}, ${refused}, ${filesMore}`,
+      holds: faults.length === 0 && refused === 0 && filesMore <= 0,
     },
   ];
 }
