@@ -39,7 +39,8 @@ const tokenId = Type.String({
 const expiresAt = Type.Optional(
   Type.Integer({
     minimum: 0,
-    description: "`exp` of the token, seconds since the epoch; default: as late as ours may end.",
+    description:
+      "`exp` of the token, seconds since the epoch; an earlier one than ours may have counts as that.",
   }),
 );
 const reason = Type.String({ minLength: 1, maxLength: limits.reasonMaxCharacters });

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { decodeJwt } from "jose";
 import { trimInvalidations } from "../../src/auth/revocation/invalidation-log.ts";
+import { revokedTokenLimits } from "../../src/platform/limits.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../support/database.ts";
 import { registerAdmin, registerSomebody, startApp, type TestApp } from "./accounts-rig.ts";
@@ -100,11 +101,57 @@ test("what has expired is removed by the job, what has not stays", async () => {
   };
   const jti = randomUUID();
   await post("tokens/revoke", { jti, reason: "late" });
+  await db.database.query(sql`UPDATE auth.revoked_tokens SET expires_at = now() - interval '1 day'
+    WHERE reason = 'a backup was stolen'`);
   assert.ok((await count()) >= 98, "of the test before");
   await trimInvalidations(db.database);
   assert.equal(await count(), 0);
   const kept = await app.call("GET", `/v1/admin/tokens/${jti}`, { token: admin.access_token });
   assert.equal(kept.status, 200);
+});
+
+test("a row that has expired goes without another tenant's row of the same token", async () => {
+  const ana = await registerSomebody(app);
+  const jti = jtiOf(ana.access_token);
+  await post("tokens/revoke", { jti, reason: "ours" });
+  await post("tokens/revoke", { jti, reason: "theirs" }, stranger.access_token);
+  await db.database.query(sql`UPDATE auth.revoked_tokens SET expires_at = now() - interval '1 day'
+    WHERE token_id = ${jti} AND tenant_id = ${OTHER_TENANT}`);
+  await trimInvalidations(db.database);
+  const told = (who: typeof admin) =>
+    app.call("GET", `/v1/admin/tokens/${jti}`, { token: who.access_token });
+  assert.equal((await told(stranger)).status, 404);
+  assert.equal((await told(admin)).status, 200);
+  assert.equal(await whoami(ana.access_token), 401);
+});
+
+test("an end that is given too early does not bring a live token back", async () => {
+  const ana = await registerSomebody(app);
+  const jti = jtiOf(ana.access_token);
+  await post("tokens/revoke", { jti, reason: "early", expires_at: 0 });
+  await trimInvalidations(db.database);
+  app.invalidateNow({ kind: "global" });
+  assert.equal(await whoami(ana.access_token), 401);
+});
+
+test("totals are of all reasons, however many are told apart", async () => {
+  const reasons = Array.from({ length: revokedTokenLimits.reasonsMaxCount + 5 }, (_, n) => `r${n}`);
+  await db.database.query(sql`
+    INSERT INTO auth.revoked_tokens (token_id, tenant_id, expires_at, revoked_at, reason)
+    SELECT 'total-' || reason, ${OTHER_TENANT}::uuid, now() + interval '1 hour',
+           '2001-01-01'::timestamptz + number * interval '1 day', reason
+      FROM unnest(${reasons}::text[]) WITH ORDINALITY AS given (reason, number)`);
+  const { rows } = await db.database.query<{ n: number; oldest: Date }>(sql`
+    SELECT count(*)::int AS n, min(revoked_at) AS oldest FROM auth.revoked_tokens
+     WHERE tenant_id = ${OTHER_TENANT}`);
+  await db.database.query(sql`UPDATE auth.revoked_tokens
+    SET revoked_at = '2000-01-01' WHERE token_id = 'total-r99'`);
+  const stats = await app.call("GET", "/v1/admin/tokens/stats", { token: stranger.access_token });
+  const { total, by_reason: byReason, oldest } = stats.body.data;
+  assert.equal(total, rows[0]!.n);
+  assert.equal(Object.keys(byReason).length, revokedTokenLimits.reasonsMaxCount);
+  assert.equal("r99" in byReason, false, "the one that is left out");
+  assert.equal(new Date(oldest).getUTCFullYear() < 2001, true);
 });
 
 test("the emergency ends every session of an account and with it every token", async () => {

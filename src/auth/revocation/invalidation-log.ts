@@ -134,8 +134,8 @@ export async function trimInvalidations(database: Pick<Database, "query">): Prom
     sql`SELECT auth.trim_invalidations(make_interval(secs => ${keptSeconds}), ${trimBatchMax}) AS gone`,
   );
   const tokens = await database.query(sql`
-    DELETE FROM auth.revoked_tokens WHERE token_id IN (
-      SELECT token_id FROM auth.revoked_tokens
+    DELETE FROM auth.revoked_tokens WHERE (token_id, tenant_id) IN (
+      SELECT token_id, tenant_id FROM auth.revoked_tokens
       WHERE expires_at < now() - make_interval(secs => ${revocationLimits.expiredTokenKeptSeconds})
       LIMIT ${trimBatchMax} FOR UPDATE SKIP LOCKED)`);
   return Number(trimmed.rows[0]?.gone ?? 0) + tokens.rowCount;

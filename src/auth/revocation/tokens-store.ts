@@ -6,7 +6,7 @@ import { EVERY_TENANT } from "./revoked-tokens.ts";
 export interface TokenToRevoke {
   /** `jti`; of Cognito `origin_jti`. */
   readonly tokenId: string;
-  /** `exp` of the token, seconds; not known: as late as one of ours may end. */
+  /** `exp` of the token, seconds; the row lasts at least as long as one of ours may live. */
   readonly expiresAt?: number | undefined;
 }
 
@@ -39,7 +39,7 @@ export async function addRevokedTokens(
   const { rows } = await tx.query<{ isNew: boolean }>(sql`
     INSERT INTO auth.revoked_tokens AS r (token_id, tenant_id, expires_at, reason, revoked_by)
     SELECT DISTINCT ON (token_id) token_id, ${by.tenantId}::uuid,
-           coalesce(to_timestamp(expires_at),
+           greatest(to_timestamp(expires_at),
              now() + make_interval(secs => ${limits.unknownEndSeconds})),
            ${by.reason}, ${by.actor}
       FROM unnest(${tokens.map(({ tokenId }) => tokenId)}::text[],
@@ -76,6 +76,7 @@ export async function findRevokedToken(
 
 export interface RevocationStatistics {
   readonly total: number;
+  /** The most frequent ones, at most `reasonsMaxCount`; everything else here is of all. */
   readonly byReason: Readonly<Record<string, number>>;
   readonly oldest: Date | undefined;
   readonly newest: Date | undefined;
@@ -88,26 +89,26 @@ export async function countRevokedTokens(
   database: Pick<Database, "query">,
   tenantId: string,
 ): Promise<RevocationStatistics> {
+  // The windows see every reason; the limit comes after them.
   const { rows } = await database.query<{
     reason: string;
     count: number;
+    total: number;
     oldest: Date;
     newest: Date;
     next_end: Date | null;
   }>(sql`
-    SELECT reason, count(*)::int AS count, min(revoked_at) AS oldest, max(revoked_at) AS newest,
-           min(expires_at) FILTER (WHERE expires_at > now()) AS next_end
+    SELECT reason, count(*)::int AS count, (sum(count(*)) OVER ())::int AS total,
+           min(min(revoked_at)) OVER () AS oldest, max(max(revoked_at)) OVER () AS newest,
+           min(min(expires_at) FILTER (WHERE expires_at > now())) OVER () AS next_end
       FROM auth.revoked_tokens WHERE tenant_id = ${tenantId}
      GROUP BY reason ORDER BY count DESC, reason LIMIT ${limits.reasonsMaxCount}`);
-  const ends = (pick: (row: (typeof rows)[number]) => Date | null) =>
-    rows.map(pick).filter((date) => date !== null);
-  const first = (dates: Date[]) => dates.toSorted((a, b) => a.getTime() - b.getTime());
   return {
-    total: rows.reduce((sum, row) => sum + row.count, 0),
+    total: rows[0]?.total ?? 0,
     byReason: Object.fromEntries(rows.map((row) => [row.reason, row.count])),
-    oldest: first(ends((row) => row.oldest))[0],
-    newest: first(ends((row) => row.newest)).at(-1),
-    nextEnd: first(ends((row) => row.next_end))[0],
+    oldest: rows[0]?.oldest,
+    newest: rows[0]?.newest,
+    nextEnd: rows[0]?.next_end ?? undefined,
   };
 }
 
