@@ -183,7 +183,8 @@ const revokeOfAccountRoute = (deps: AdminTokenDeps) =>
   defineRoute({
     method: "POST",
     path: "/v1/admin/accounts/{account_id}/revoke-tokens",
-    summary: "Emergency: every session of an account ends, and with it every token",
+    summary: "Emergency: sessions, tokens and API keys of an account end",
+    description: "Also the sessions in which it acts as somebody else.",
     tag: TAG,
     access: ADMINS,
     params: closed({ account_id: uuid }),

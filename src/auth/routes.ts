@@ -119,7 +119,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     }),
     ...createSessionRoutes({ database, waitForCluster, endSessions }),
     ...createAdminSessionRoutes({ database, waitForCluster, endSessions, countryOf }),
-    ...createAdminTokenRoutes({ database, invalidate, ownIssuer, waitForCluster }),
+    ...createAdminTokenRoutes({ ...deps, ownIssuer }),
     ...createMachineRoutes({ ...deps, ownIssuer, endSessions }),
     ...createApiKeyRoutes({
       database,

@@ -9,6 +9,7 @@ import { createIam, EVERY_TENANT, type Iam, type User } from "../contexts/iam/in
 import { CONTEXTS, type ContextName } from "../http/principal.ts";
 import { systemClock } from "../platform/clock.ts";
 import { normaliseUuid } from "../platform/ids.ts";
+import { createMetrics, type Metrics } from "../platform/metrics.ts";
 import { CommandFailure, UsageError } from "./command.ts";
 import { withWorkspace, type Workspace } from "./open-database.ts";
 import type { Terminal } from "./terminal.ts";
@@ -18,6 +19,8 @@ export interface Directory extends Workspace {
   readonly accounts: Accounts;
   readonly iam: Iam;
   readonly invalidate: Invalidate;
+  /** Nobody reads those of a command. */
+  readonly metrics: Metrics;
 }
 
 /** A role as it is written in a command: `recipes_catalog:meal_manager`. */
@@ -37,6 +40,7 @@ export async function withDirectory<T>(
     const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
     const passwords = createInlinePasswords(config.passwordHash);
     const policyOf = createFreshPolicyOf({ database, config });
+    const metrics = createMetrics();
     const accounts = createAccounts({
       database,
       passwords,
@@ -45,8 +49,9 @@ export async function withDirectory<T>(
       invalidate,
       config,
       clock: systemClock,
+      metrics,
     });
-    return await use({ ...workspace, accounts, iam, invalidate });
+    return await use({ ...workspace, accounts, iam, invalidate, metrics });
   });
 }
 

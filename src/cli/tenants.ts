@@ -97,12 +97,13 @@ function assertAcceptable(check: () => void): void {
 }
 
 function inviting(directory: Directory) {
-  const { database, config, iam } = directory;
+  const { database, config, iam, metrics } = directory;
   const unused = () => Promise.reject(new Error("there is no password to look at"));
   return {
     database,
     config,
     clock: systemClock,
+    metrics,
     queueMail: createQueueMail(createSealer(config)),
     provisionUser: iam.provisionUser,
     giveAdministrator: iam.giveAdministrator,

@@ -38,7 +38,7 @@ export const tokenCommands = [
 ];
 
 async function openTokens(
-  { database, config, log, invalidate }: Directory,
+  { database, config, log, invalidate, metrics }: Directory,
   account: Account,
 ): Promise<TokenPair> {
   const keyRing = createKeyRing(await ensureKeys(database, config, log));
@@ -50,8 +50,9 @@ async function openTokens(
     if ((await recordLogin(tx, account.id)) === undefined) {
       throw new CommandFailure("the account is disabled");
     }
-    await makeRoom(tx, { policyOf, invalidate }, account);
-    const made = await openSession(tx, { keyRing, policyOf, countryOf, clock }, account, {
+    await makeRoom(tx, { policyOf, invalidate, metrics }, account);
+    const options = { keyRing, policyOf, countryOf, clock, metrics };
+    const made = await openSession(tx, options, account, {
       caller: { address: "127.0.0.1", userAgent: "brigade token", requestId: "cli" },
       device: undefined,
       rememberMe: false,

@@ -5,7 +5,6 @@ import { createSealer } from "../auth/keys/sealer.ts";
 import { createEndSessions } from "../auth/session/end.ts";
 import { accountLimits } from "../platform/limits.ts";
 import { createQueueMail } from "../platform/mail.ts";
-import { createMetrics } from "../platform/metrics.ts";
 import {
   CommandFailure,
   defineCommand,
@@ -67,12 +66,12 @@ export const userStandingCommands = [
     summary: "Ends every session of an account.",
     note: AT_ONCE,
     async change(directory, { id: accountId, tenantId }, detail) {
-      const { database, invalidate, config } = directory;
+      const { database, invalidate, config, metrics } = directory;
       const end = createEndSessions({
         database,
         invalidate,
         throttle: { take: async () => {} },
-        metrics: createMetrics(),
+        metrics,
         ownIssuer: config.publicUrl,
       });
       const { count } = await end({

@@ -8,6 +8,7 @@ import type { ContextName } from "../http/principal.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
+import { createMetrics } from "../platform/metrics.ts";
 import type { Database } from "../platform/postgres.ts";
 import { showLogin } from "./banner.ts";
 
@@ -41,6 +42,8 @@ export async function fillEmptyDatabase(
     invalidate,
     config,
     clock: systemClock,
+    // Nothing is ended that could be counted.
+    metrics: createMetrics(),
   });
   const foods = await loadDemoCatalogue(database, log);
   const password = randomToken(PASSWORD_BYTES);

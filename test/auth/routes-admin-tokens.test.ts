@@ -7,6 +7,7 @@ import { revokedTokenLimits } from "../../src/platform/limits.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../support/database.ts";
 import { registerAdmin, registerSomebody, startApp, type TestApp } from "./accounts-rig.ts";
+import { makeKey } from "./api-keys/rig.ts";
 
 const OTHER_TENANT = "00000000-0000-7000-8000-00000000000e";
 
@@ -154,6 +155,9 @@ test("totals are of all reasons, however many are told apart", async () => {
   assert.equal(new Date(oldest).getUTCFullYear() < 2001, true);
 });
 
+const endedBy = (reason: string) =>
+  app.metrics.counter("brigade_sessions_ended_total", "", { reason }).value();
+
 test("the emergency ends every session of an account and with it every token", async () => {
   const ana = await registerSomebody(app);
   const { email, password } = ana;
@@ -167,6 +171,7 @@ test("the emergency ends every session of an account and with it every token", a
     const refused = await app.call("POST", "/auth/refresh", { body: { refresh_token } });
     assert.equal(refused.status, 401);
   }
+  assert.equal(endedBy("tokens_revoked"), 2);
   const plain = await registerSomebody(app);
   const denied = await post(
     `accounts/${accountId}/revoke-tokens`,
@@ -174,4 +179,29 @@ test("the emergency ends every session of an account and with it every token", a
     plain.access_token,
   );
   assert.equal(denied.status, 403);
+});
+
+test("the emergency ends what the account does as somebody else, and its API keys", async () => {
+  const taken = await registerAdmin(app);
+  const ana = await registerSomebody(app);
+  const acting = await app.call("POST", `/v1/admin/accounts/${ana.user["id"]}/impersonate`, {
+    token: taken.access_token,
+    body: { reason: "to look around" },
+  });
+  const asAna = acting.body.data.access_token as string;
+  const { id, text } = await makeKey(app, taken);
+  const theirs = await makeKey(app, ana);
+  for (const token of [asAna, text, theirs.text]) assert.equal(await whoami(token), 200);
+  const accountId = taken.user["id"] as string;
+  const answer = await post(`accounts/${accountId}/revoke-tokens`, { reason: "taken over" });
+  assert.deepEqual(answer.body.data, { sessions_ended: 3 });
+  for (const token of [asAna, text, taken.access_token]) assert.equal(await whoami(token), 401);
+  for (const token of [ana.access_token, theirs.text]) assert.equal(await whoami(token), 200);
+  const { rows } = await db.database.query<{ id: string }>(sql`
+    SELECT id FROM auth.api_keys WHERE revoked_at IS NOT NULL`);
+  assert.deepEqual(rows, [{ id }]);
+  const { rows: events } = await db.database.query<{ reason: string; actor: string }>(sql`
+    SELECT reason, actor FROM auth.audit_log WHERE action = 'api_key.revoke'
+       AND subject = ${accountId}`);
+  assert.deepEqual(events, [{ reason: "all its keys: 1", actor: admin.user["id"] }]);
 });

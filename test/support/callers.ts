@@ -9,6 +9,7 @@ import { createProvisionUser, createIssuerNames } from "../../src/contexts/iam/s
 import { systemClock } from "../../src/platform/clock.ts";
 import { readConfig } from "../../src/platform/config.ts";
 import { newId } from "../../src/platform/ids.ts";
+import { createMetrics } from "../../src/platform/metrics.ts";
 import { sql } from "../../src/platform/sql.ts";
 import type { TestDatabase } from "./database.ts";
 import { silentLog } from "./log.ts";
@@ -74,7 +75,8 @@ export async function openCallers({ database }: TestDatabase) {
   async function openTokens(caller: Caller): Promise<TokenPair & { sessionId: string }> {
     const policyOf = createFreshPolicyOf({ database, config });
     const countryOf = async () => undefined;
-    const options = { keyRing, config, policyOf, countryOf, clock: systemClock };
+    const metrics = createMetrics();
+    const options = { keyRing, config, policyOf, countryOf, clock: systemClock, metrics };
     const opened = await database.withTransaction((tx) =>
       openSession(tx, options, caller, {
         caller: { address: "127.0.0.1", userAgent: "test", requestId: "test" },

@@ -2,6 +2,7 @@ import { platformErrors, type FieldFault } from "../../platform/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Config } from "../../platform/config.ts";
 import { newId } from "../../platform/ids.ts";
+import type { Metrics } from "../../platform/metrics.ts";
 import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
@@ -28,6 +29,7 @@ export interface AccountsOptions {
   readonly invalidate: Invalidate;
   readonly config: Pick<Config, "publicUrl">;
   readonly clock: Clock;
+  readonly metrics: Metrics;
 }
 
 /** What somebody gives to get an account. */

@@ -1,5 +1,6 @@
 import type { Config } from "../../platform/config.ts";
 import { platformErrors } from "../../platform/errors.ts";
+import type { Metrics } from "../../platform/metrics.ts";
 import type { QueueMail } from "../../platform/mail.ts";
 import { forgetEntriesOf } from "../../platform/outbox-store.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
@@ -8,6 +9,7 @@ import { recordEvent } from "../audit/store.ts";
 import type { DiscardUser, Invalidate, InvalidationKey } from "../index.ts";
 import { accountDeletedMail } from "../mail/account-mails.ts";
 import { forcePasswordChange } from "../password/store.ts";
+import type { EndReason } from "../session/metrics.ts";
 import { endSessions } from "../session/store-end.ts";
 import { clearAttempts } from "../throttle/store-attempts.ts";
 import {
@@ -24,6 +26,7 @@ export interface StandingOptions {
   readonly database: Database;
   readonly invalidate: Invalidate;
   readonly config: Pick<Config, "publicUrl">;
+  readonly metrics: Metrics;
 }
 
 /** Who changes somebody's standing, for the audit log. */
@@ -47,7 +50,7 @@ export async function disable(
   await options.database.withTransaction(
     async (tx) => {
       if (!(await disableAccount(tx, id, disabling))) throw platformErrors.failure("not_found");
-      const keys = await endEverything(tx, options, id, "account_disabled");
+      const { keys } = await endEverything(tx, options, id, "account_disabled");
       await recordEvent(tx, {
         action: disabling.kind === "banned" ? "account.ban" : "account.disable",
         ...by,
@@ -73,7 +76,7 @@ export async function demandPasswordChange(
   await options.database.withTransaction(
     async (tx) => {
       if (!(await forcePasswordChange(tx, id))) throw platformErrors.failure("not_found");
-      const keys = await endEverything(tx, options, id, "password_demanded");
+      const { keys } = await endEverything(tx, options, id, "password_demanded");
       await recordEvent(tx, { action: "account.password_demand", ...by, subject: id, tenantId });
       options.invalidate(tx, keys);
     },
@@ -128,7 +131,7 @@ export async function erase(
   await options.database.withTransaction(
     async (tx) => {
       // Before the row goes: what is looked for hangs on it.
-      const keys = await endEverything(tx, options, id, "account_deleted");
+      const { keys } = await endEverything(tx, options, id, "account_deleted");
       await options.discardUser(tx, { userId: id, tenantId });
       if (!(await deleteAccount(tx, id))) throw platformErrors.failure("not_found");
       // These name the account without hanging on it: a count must not wait for its row.
@@ -143,18 +146,25 @@ export async function erase(
   );
 }
 
-/** Ends an account's sessions and those it opened as somebody else; returns what to invalidate. */
-async function endEverything(
+/** What was ended of an account, and what to invalidate for it. */
+export interface EndedAll {
+  readonly count: number;
+  readonly keys: InvalidationKey[];
+}
+
+/** Ends an account's sessions and those it opened as somebody else. */
+export async function endEverything(
   tx: Transaction,
-  { config }: StandingOptions,
+  { config, metrics }: Pick<StandingOptions, "config" | "metrics">,
   id: string,
-  reason: string,
-): Promise<InvalidationKey[]> {
-  await endSessions(tx, { accountId: id }, reason);
+  reason: EndReason,
+): Promise<EndedAll> {
+  let count = (await endSessions(tx, { accountId: id }, reason, metrics)).length;
   const keys: InvalidationKey[] = [{ kind: "identity", issuer: config.publicUrl, subject: id }];
   for (const { sessionId, subjectId } of await listImpersonations(tx, id)) {
-    await endSessions(tx, { accountId: subjectId, sessionId }, reason);
+    const ended = await endSessions(tx, { accountId: subjectId, sessionId }, reason, metrics);
+    count += ended.length;
     keys.push({ kind: "session", id: sessionId });
   }
-  return keys;
+  return { count, keys };
 }

@@ -187,6 +187,14 @@ export async function revokeKey(tx: Transaction, { id, accountId }: OwnedKey): P
   return rowCount === 1;
 }
 
+/** Revokes every live key of an account; returns how many there were. */
+export async function revokeKeysOf(tx: Transaction, accountId: string): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    UPDATE auth.api_keys AS k SET revoked_at = now()
+     WHERE k.account_id = ${accountId} AND ${alive}`);
+  return rowCount;
+}
+
 /** Removes a batch of keys that ended long ago; returns how many went. */
 export async function removeEndedKeys(database: Pick<Database, "query">): Promise<number> {
   const { rowCount } = await database.query(sql`

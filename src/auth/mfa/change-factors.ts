@@ -1,5 +1,6 @@
 import { platformErrors } from "../../platform/errors.ts";
 import type { QueueMail } from "../../platform/mail.ts";
+import type { Metrics } from "../../platform/metrics.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
@@ -15,6 +16,7 @@ export interface ChangeFactorsOptions {
   readonly database: Database;
   readonly invalidate: Invalidate;
   readonly queueMail: QueueMail;
+  readonly metrics: Metrics;
   /** `iss` of our own tokens. */
   readonly ownIssuer: string;
 }
@@ -57,13 +59,13 @@ export function createChangeFactors(options: ChangeFactorsOptions): ChangeFactor
 /** The same for a transaction that holds the account already. */
 export async function followFactorChange(
   tx: Transaction,
-  { invalidate, queueMail, ownIssuer: issuer }: Omit<ChangeFactorsOptions, "database">,
+  { invalidate, queueMail, ownIssuer: issuer, metrics }: Omit<ChangeFactorsOptions, "database">,
   { accountId, tenantId, actor = accountId, sessionId, action, reason, caller }: FactorChange,
 ): Promise<void> {
   const factors = await refreshFactors(tx, accountId);
   if (factors.length === 0) await replaceRecoveryCodes(tx, accountId, []);
   await deleteTrustedDevices(tx, accountId);
-  await endSessions(tx, { accountId, except: sessionId }, "factor_change");
+  await endSessions(tx, { accountId, except: sessionId }, "factor_change", metrics);
   await recordEvent(tx, {
     action,
     actor,

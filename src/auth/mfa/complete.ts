@@ -2,6 +2,7 @@ import { timingSafeEqual } from "node:crypto";
 import { newId } from "../../platform/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { QueueMail } from "../../platform/mail.ts";
+import type { Metrics } from "../../platform/metrics.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { findAccountById, holdCredentialOf, type Account } from "../accounts/store.ts";
 import { placeOf } from "../audit/place.ts";
@@ -39,6 +40,7 @@ export interface CompleteOptions {
   readonly invalidate: Invalidate;
   readonly queueMail: QueueMail;
   readonly ownIssuer: string;
+  readonly metrics: Metrics;
   readonly clock: Clock;
 }
 

@@ -26,6 +26,7 @@ export interface NewPasswordOptions {
   readonly policyOf: PolicyOf;
   readonly invalidate: Invalidate;
   readonly queueMail: QueueMail;
+  readonly metrics: Metrics;
   readonly config: Pick<Config, "publicUrl">;
 }
 
@@ -87,7 +88,7 @@ export interface SettledPassword {
  */
 export async function settleNewPassword(
   tx: Transaction,
-  { invalidate, queueMail, config }: NewPasswordOptions,
+  { invalidate, queueMail, config, metrics }: NewPasswordOptions,
   { account, ...prepared }: PreparedPassword,
   { cause, keptSessionId, caller }: Settlement,
 ): Promise<SettledPassword> {
@@ -98,7 +99,7 @@ export async function settleNewPassword(
     });
   }
   const choice = { accountId, except: keptSessionId };
-  const ended = await endSessions(tx, choice, "password_change");
+  const ended = await endSessions(tx, choice, "password_change", metrics);
   await revokeOneTimeTokens(tx, "password.reset", accountId);
   await revokeOneTimeTokens(tx, "password.change", accountId);
   const place = placeOf(caller);

@@ -1,12 +1,13 @@
 import { platformErrors } from "../../platform/errors.ts";
 import { revokedTokenLimits as limits } from "../../platform/limits.ts";
+import type { Metrics } from "../../platform/metrics.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import { endEverything } from "../accounts/standing.ts";
+import { revokeKeysOf } from "../api-keys/store.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import type { Invalidate, InvalidationReceipt } from "../index.ts";
 import type { Caller } from "../session/open.ts";
-import type { EndReason } from "../session/metrics.ts";
-import { endSessions } from "../session/store-end.ts";
 import { addRevokedTokens, type TokenToRevoke } from "./tokens-store.ts";
 
 export interface RevokeOptions {
@@ -14,6 +15,7 @@ export interface RevokeOptions {
   readonly invalidate: Invalidate;
   /** `iss` of our own tokens. */
   readonly ownIssuer: string;
+  readonly metrics: Metrics;
 }
 
 /** Who takes tokens back, and from where; the command line comes from nowhere. */
@@ -58,11 +60,12 @@ export function revokeToken(
 }
 
 /**
- * Emergency: every token of an account stops, by ending the sessions they belong to. Throws
- * `not_found` for an account that is none of the tenant.
+ * Emergency: the account was taken over. Whatever was got with it stops: its sessions and with them
+ * every token, those it opened as somebody else, and its API keys. Throws `not_found` for an
+ * account that is none of the tenant.
  */
 export async function revokeAccountTokens(
-  { database, invalidate, ownIssuer: issuer }: RevokeOptions,
+  { database, invalidate, ownIssuer, metrics }: RevokeOptions,
   accountId: string,
   isOfTenant: (tx: Transaction) => Promise<boolean>,
   reason: string,
@@ -71,11 +74,13 @@ export async function revokeAccountTokens(
   return database.withTransaction(
     async (tx) => {
       if (!(await isOfTenant(tx))) throw platformErrors.failure("not_found");
-      const name: EndReason = "tokens_revoked";
-      const ended = await endSessions(tx, { accountId, tenantId: by.tenantId }, name);
+      const options = { config: { publicUrl: ownIssuer }, metrics };
+      const { count, keys } = await endEverything(tx, options, accountId, "tokens_revoked");
+      const apiKeys = await revokeKeysOf(tx, accountId);
       await record(tx, by, "token.revoke_all", accountId, reason);
-      const receipt = invalidate(tx, [{ kind: "identity", issuer, subject: accountId }]);
-      return { count: ended.length, receipt };
+      if (apiKeys > 0) await record(tx, by, "api_key.revoke", accountId, `all its keys: ${apiKeys}`);
+      // The account's word is among them, and all its API keys depend on that.
+      return { count, receipt: invalidate(tx, keys) };
     },
     { revocation: true },
   );
@@ -88,7 +93,7 @@ function describe(tokens: readonly TokenToRevoke[], reason: string): string {
 function record(
   tx: Transaction,
   { actor, tenantId, caller }: RevokeActor,
-  action: "token.revoke" | "token.revoke_all",
+  action: "token.revoke" | "token.revoke_all" | "api_key.revoke",
   subject: string | undefined,
   reason: string,
 ): Promise<void> {

@@ -7,17 +7,20 @@ export const END_REASONS = [
   "admin",
   "evicted",
   "account_disabled",
+  "account_deleted",
+  "password_change",
+  "password_demanded",
+  "factor_change",
   "tokens_revoked",
   "network_changed",
   "refresh_reuse",
   "refresh_ahead",
-  "other",
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 export interface SessionMetrics {
   opened(): void;
-  ended(reason: string, count: number): void;
+  ended(reason: EndReason, count: number): void;
 }
 
 /** The counters of opened and ended sessions. The same metrics give the same counters. */
@@ -26,11 +29,9 @@ export function createSessionMetrics(metrics: Metrics): SessionMetrics {
   const counter = (reason: EndReason) =>
     metrics.counter("brigade_sessions_ended_total", "Sessions ended before their time", { reason });
   // All of them now: main learns once which series a thread has.
-  const ended = new Map<string, ReturnType<typeof counter>>(
-    END_REASONS.map((reason) => [reason, counter(reason)]),
-  );
+  const ended = new Map(END_REASONS.map((reason) => [reason, counter(reason)]));
   return {
     opened: () => opened.add(),
-    ended: (reason, count) => (ended.get(reason) ?? ended.get("other")!).add(count),
+    ended: (reason, count) => ended.get(reason)!.add(count),
   };
 }

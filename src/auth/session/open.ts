@@ -47,7 +47,7 @@ export interface OpenOptions {
   readonly policyOf: PolicyOf;
   readonly clock: Clock;
   readonly countryOf: CountryOf;
-  readonly metrics?: Metrics;
+  readonly metrics: Metrics;
 }
 
 /**
@@ -87,7 +87,7 @@ export async function openSession(
     idleSeconds: rememberMe ? policy.rememberMeSeconds : policy.idleSeconds,
     absoluteSeconds: policy.absoluteSeconds * factor,
   });
-  if (metrics !== undefined) tx.afterCommit(createSessionMetrics(metrics).opened);
+  tx.afterCommit(createSessionMetrics(metrics).opened);
   return { session, refreshSecret, refreshKey };
 }
 

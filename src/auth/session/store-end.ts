@@ -2,7 +2,7 @@ import type { Metrics } from "../../platform/metrics.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { activityLimits, sessionLimits } from "../../platform/limits.ts";
 import { sql } from "../../platform/sql.ts";
-import { createSessionMetrics } from "./metrics.ts";
+import { createSessionMetrics, type EndReason } from "./metrics.ts";
 import { alive } from "./store.ts";
 
 /** One session of an account, all of them, or all but one; or one session of a tenant. */
@@ -25,12 +25,12 @@ export interface EndedSession {
   readonly accountId: string;
 }
 
-/** Ends what is alive of the choice. Their token holders lose by `invalidate`. */
+/** Ends what is alive of the choice, and counts it. Their token holders lose by `invalidate`. */
 export async function endSessions(
   tx: Transaction,
   { accountId, tenantId, sessionId, except }: SessionChoice,
-  reason: string,
-  metrics?: Metrics,
+  reason: EndReason,
+  metrics: Metrics,
 ): Promise<EndedSession[]> {
   const none = sql``;
   const { rows } = await tx.query<{ id: string; account_id: string }>(sql`
@@ -42,7 +42,7 @@ export async function endSessions(
        ${sessionId === undefined ? none : sql`AND s.id = ${sessionId}`}
        ${except === undefined ? none : sql`AND s.id <> ${except}`}
     RETURNING s.id, s.account_id`);
-  if (metrics !== undefined && rows.length > 0) {
+  if (rows.length > 0) {
     tx.afterCommit(() => createSessionMetrics(metrics).ended(reason, rows.length));
   }
   return rows.map((row) => ({ id: row.id, accountId: row.account_id }));

@@ -25,6 +25,7 @@ before(async () => {
     invalidate: app.invalidate,
     config: app.config,
     clock: systemClock,
+    metrics: app.metrics,
   });
 });
 after(() => db.drop());
@@ -119,6 +120,7 @@ test("when the IAM user cannot be made there is no account either", async () => 
     invalidate: app.invalidate,
     config: app.config,
     clock: systemClock,
+    metrics: app.metrics,
   });
   const request = { email: "half@example.com", password: GOOD_PASSWORD };
   await assert.rejects(failing.create(request), /no user today/);

@@ -54,7 +54,7 @@ test("ended sessions are neither loaded nor listed; all but one can be ended", a
   }
   const except = ana.session["id"] as string;
   const ended = await db.database.withTransaction((tx) =>
-    endSessions(tx, { accountId, except }, "test"),
+    endSessions(tx, { accountId, except }, "admin", app.metrics),
   );
   assert.equal(ended.length, 2);
   assert.deepEqual(
@@ -63,7 +63,7 @@ test("ended sessions are neither loaded nor listed; all but one can be ended", a
   );
   assert.equal(await loadSession(ended[0]!.id, "t"), undefined);
   const again = await db.database.withTransaction((tx) =>
-    endSessions(tx, { accountId: randomUUID(), sessionId: except }, "test"),
+    endSessions(tx, { accountId: randomUUID(), sessionId: except }, "admin", app.metrics),
   );
   assert.deepEqual(again, [], "another account's session is out of reach");
 });
