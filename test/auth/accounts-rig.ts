@@ -109,6 +109,7 @@ export async function startApp(options: AppOptions) {
     metrics,
   });
   const documents = createDocumentCache({ generations, lease, clock, metrics });
+  const blockOf = createBlockOf({ database, documents, clock });
   const people = peopleOf(iam, createIsTenantActive({ database, documents }));
   const authenticate = createAuthenticate({
     issuers: createIssuerRegistry([issuer]),
@@ -123,7 +124,7 @@ export async function startApp(options: AppOptions) {
     apiKeys: {
       loadKey: createLoadKey(database),
       guesses: createGuesses(
-        createThrottle(database, metrics, { sizes: { ...WIDE, ...options.budgets } }),
+        createThrottle(database, metrics, { sizes: { ...WIDE, ...options.budgets }, blockOf }),
         clock,
       ),
     },
@@ -150,7 +151,7 @@ export async function startApp(options: AppOptions) {
     authenticate,
     policyOf,
     countryOf,
-    blockOf: createBlockOf({ database, documents, clock }),
+    blockOf,
     sealer,
     queueMail: createQueueMail(sealer),
     documents,

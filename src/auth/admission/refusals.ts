@@ -34,6 +34,8 @@ const invalid = new Map<RefusalReason, Rejection>(
 const RETRY_SOON = { "retry-after": String(admissionLimits.retryAfterSeconds) };
 
 export const TOKEN_EXPIRED = authErrors.rejection("token_expired");
+/** Operators, or what we saw ourselves, shut the network out. */
+export const NETWORK_BLOCKED = authErrors.rejection("network_blocked", { note: "blocked network" });
 export const PRINCIPAL_UNKNOWN = authErrors.rejection("principal_unknown");
 /** The look-ups cannot be done now: never an answer about the token itself. */
 export const LOOK_UPS_AWAY = platformErrors.rejection("unavailable", {
@@ -54,6 +56,7 @@ const REFUSAL_CODES = [
   "token_invalid",
   "token_expired",
   "principal_unknown",
+  "network_blocked",
   "unavailable",
   "overloaded",
   "rate_limited",

@@ -70,15 +70,15 @@ export class KeyAdmission {
     const watch = this.#watchKey(key.id);
     const taken = await lookUps.attempt(() => guesses.take(address), false);
     if (taken === undefined) return AWAY;
-    if (taken.value !== undefined) return this.#verdict(tooManyGuesses(taken.value), watch);
+    if (taken.value !== undefined) return this.#verdict(taken.value, watch);
     const found = await lookUps.attempt(() => loadKey(key.id));
     if (found === undefined) return AWAY;
-    const fault = faultOf(key, found.value);
+    // Whoever knows the secret guessed nothing, also when the key lets nobody in any more. Not
+    // waited for: the answer is the same whatever becomes of the unit.
+    if (isSecretOf(key, found.value)) void lookUps.attempt(() => guesses.giveBack(address), false);
+    const fault = this.#faultOf(key, found.value);
     if (fault !== undefined) return this.#verdict(fault, watch);
-    const verdict = await this.#decide(key, found.value!, this.#watchOwner(watch, found.value!));
-    // Not waited for: the key is good whatever becomes of the unit.
-    if (verdict.fill !== undefined) void lookUps.attempt(() => guesses.giveBack(address), false);
-    return verdict;
+    return this.#decide(key, found.value!, this.#watchOwner(watch, found.value!));
   }
 
   /** A key whose secret was right not long ago; what can be taken away is asked anew. */
@@ -99,9 +99,9 @@ export class KeyAdmission {
     );
     if (found === undefined) return AWAY;
     const [live, grants] = found.value;
-    const fault = faultOf(key, live);
+    const fault = this.#faultOf(key, live);
     if (fault !== undefined) return this.#verdict(fault, watch);
-    if (grants === undefined) return this.#verdict(PRINCIPAL_UNKNOWN, watch);
+    if (grants === undefined) return this.#verdict(this.#of(live!, PRINCIPAL_UNKNOWN), watch);
     const expiresAt = endOf(key, live!);
     const claims = claimsOf(issuer, live!, expiresAt);
     const principal = toKeyPrincipal(claims, live!, grants);
@@ -112,6 +112,22 @@ export class KeyAdmission {
 
   #verdict(outcome: Principal | Rejection, { indexes, captured }: Watch): KeyVerdict {
     return { outcome, isCurrent: () => this.#options.generations.current(indexes, captured) };
+  }
+
+  /** Why this key lets nobody in; the answer is the same for every reason. */
+  #faultOf(key: KeyText, live: LiveKey | undefined): Rejection | undefined {
+    const isRight = isSecretOf(key, live);
+    if (live === undefined) return tokenInvalid("api_key_unknown");
+    if (!isRight) return tokenInvalid("api_key_secret");
+    if (live.ended) return this.#of(live, tokenInvalid("api_key_ended"));
+    return live.disabled ? this.#of(live, tokenInvalid("account_disabled")) : undefined;
+  }
+
+  /** For operators: whom the secret proves it to be of. */
+  #of({ accountId, tenantId }: LiveKey, rejection: Rejection): Rejection {
+    const { ownIssuer: issuer } = this.#options;
+    const who = { tenantId, issuer, subject: accountId, sessionId: undefined };
+    return Object.freeze({ ...rejection, who: Object.freeze(who) });
   }
 
   /** What the text and our settings tell. Everything and the issuer first: see `claimsCurrent`. */
@@ -146,14 +162,10 @@ export class KeyAdmission {
 const AWAY: KeyVerdict = Object.freeze({ outcome: LOOK_UPS_AWAY, isCurrent: () => true });
 const NOBODYS_DIGEST = Buffer.alloc(32);
 
-/** Why this key lets nobody in; the answer is the same for every reason. */
-function faultOf(key: KeyText, live: LiveKey | undefined): Rejection | undefined {
-  // Compared also when there is nothing to compare with: each refusal takes as long.
+/** Compares also when there is nothing to compare with: each refusal takes as long. */
+function isSecretOf(key: KeyText, live: LiveKey | undefined): boolean {
   const isRight = isPresent(key, live) || isPrevious(key, live);
-  if (live === undefined) return tokenInvalid("api_key_unknown");
-  if (!isRight) return tokenInvalid("api_key_secret");
-  if (live.ended) return tokenInvalid("api_key_ended");
-  return live.disabled ? tokenInvalid("account_disabled") : undefined;
+  return live !== undefined && isRight;
 }
 
 function isPresent(key: KeyText, live: LiveKey | undefined): boolean {

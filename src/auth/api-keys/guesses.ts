@@ -1,6 +1,8 @@
-import { networkOf } from "../../http/forwarded.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { AppError, type Rejection } from "../../platform/errors.ts";
 import { apiKeyLimits } from "../../platform/limits.ts";
+import { NETWORK_BLOCKED, tooManyGuesses } from "../admission/refusals.ts";
+import { networkOf } from "../throttle/network.ts";
 import type { Throttle } from "../throttle/throttle.ts";
 
 /**
@@ -12,8 +14,8 @@ import type { Throttle } from "../throttle/throttle.ts";
 export interface Guesses {
   /** Seconds until this network may guess again, by memory alone; 0 = perhaps now. */
   retryAfterSeconds(address: string): number;
-  /** Takes a unit. Undefined: there was one; else the seconds until there is. */
-  take(address: string): Promise<number | undefined>;
+  /** Takes a unit. Undefined: there was one; else why not: no unit is left, or no network is let in. */
+  take(address: string): Promise<Rejection | undefined>;
   giveBack(address: string): Promise<void>;
 }
 
@@ -44,10 +46,17 @@ export function createGuesses(
     async take(address) {
       // Nobody's: a trusted service asks about keys that its own callers showed it.
       if (address === "") return undefined;
-      const refused = await throttle.tryTake("apiKeyNetwork", address);
-      if (refused === undefined) return undefined;
-      block(networkOf(address), refused.retryAfterSeconds);
-      return refused.retryAfterSeconds;
+      try {
+        const refused = await throttle.tryTake("apiKeyNetwork", address);
+        if (refused === undefined) return undefined;
+        block(networkOf(address), refused.retryAfterSeconds);
+        return tooManyGuesses(refused.retryAfterSeconds);
+      } catch (error) {
+        // A decision about the network, and no sign that anything is away.
+        if (error instanceof AppError && error.code === NETWORK_BLOCKED.code)
+          return NETWORK_BLOCKED;
+        throw error;
+      }
     },
     async giveBack(address) {
       if (address === "") return;

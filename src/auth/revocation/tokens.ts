@@ -78,7 +78,8 @@ export async function revokeAccountTokens(
       const { count, keys } = await endEverything(tx, options, accountId, "tokens_revoked");
       const apiKeys = await revokeKeysOf(tx, accountId);
       await record(tx, by, "token.revoke_all", accountId, reason);
-      if (apiKeys > 0) await record(tx, by, "api_key.revoke", accountId, `all its keys: ${apiKeys}`);
+      if (apiKeys > 0)
+        await record(tx, by, "api_key.revoke", accountId, `all its keys: ${apiKeys}`);
       // The account's word is among them, and all its API keys depend on that.
       return { count, receipt: invalidate(tx, keys) };
     },

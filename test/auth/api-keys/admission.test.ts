@@ -25,7 +25,7 @@ test("a warm key asks the database nothing, and neither does a text we cannot ha
   const { text } = await makeKey(app, owner);
   assert.equal(await ask(app, text), "ok");
   // The unit of the guess is given back behind the answer.
-  await until(() => statements.at(-1)!.startsWith("UPDATE auth.throttle_budgets"));
+  await until(() => statements.some((text) => text.startsWith("UPDATE auth.throttle_budgets")));
   const before = statements.length;
   for (let again = 0; again < 200; again++) {
     const answer = await app.call("GET", "/auth/whoami", { token: text });
@@ -77,7 +77,7 @@ test("good keys cost their network nothing, warm ones work while it is blocked",
   const address = "198.51.100.20";
   for (const { text } of keys) {
     assert.equal(await ask(app, text, address), "ok");
-    await until(async () => (await unitsTaken(address)) < 1);
+    await until(async () => (await unitsTaken(address)) < 0.5);
   }
   for (let guess = 0; guess < 4; guess++) await ask(app, makeKeyText(newId()).text, address);
   const fresh = await makeKey(maker, owner);
