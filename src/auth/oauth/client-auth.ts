@@ -7,6 +7,7 @@ import type { Database } from "../../platform/postgres.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import type { DocumentCache } from "../index.ts";
+import type { BlockOf } from "../network/blocks.ts";
 import { callerOf } from "../routes-replies.ts";
 import { networkOf } from "../throttle/network.ts";
 import type { Throttle } from "../throttle/throttle.ts";
@@ -18,6 +19,7 @@ import { findClient, type Client } from "./store.ts";
 export interface ClientAuthOptions {
   readonly database: Pick<Database, "read" | "query">;
   readonly documents: DocumentCache;
+  readonly blockOf: BlockOf;
   readonly throttle: Pick<Throttle, "tryTake" | "giveBack">;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -43,7 +45,7 @@ const BUDGETS = ["clientNetwork", "clientIdentifier"] as const;
  * from a network pays nothing there until it is wrong: introspection is asked all day.
  */
 export function createAuthenticateClient(options: ClientAuthOptions): AuthenticateClient {
-  const { database, documents, throttle, metrics, clock } = options;
+  const { database, documents, blockOf, throttle, metrics, clock } = options;
   const outcomes = createOutcomes(metrics);
   const clients = documents.open<Client | null>({
     name: "oauth_clients",
@@ -60,6 +62,11 @@ export function createAuthenticateClient(options: ClientAuthOptions): Authentica
   return async (request, parameters) => {
     const credentials = readCredentials(request.header("authorization"), parameters);
     if (credentials === undefined) return refusal(false);
+    // Asked for everybody: a client that is remembered takes no unit of any budget.
+    if ((await blockOf(request.address)) !== undefined) {
+      outcomes.blocked.add();
+      return oauthError("access_denied");
+    }
     const { id, secret, isBasic } = credentials;
     const pair = `${id} ${networkOf(request.address)}`;
     const keys = { clientNetwork: request.address, clientIdentifier: pair };
@@ -147,5 +154,6 @@ function createOutcomes(metrics: Metrics) {
     success: counter("success"),
     failure: counter("failure"),
     throttled: counter("throttled"),
+    blocked: counter("blocked"),
   };
 }

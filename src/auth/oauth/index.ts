@@ -12,6 +12,7 @@ import type {
   WaitForCluster,
 } from "../index.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import type { BlockOf } from "../network/blocks.ts";
 import { createAdminClientRoutes } from "../routes-admin-clients.ts";
 import type { EndSessions } from "../session/end.ts";
 import type { Throttle } from "../throttle/throttle.ts";
@@ -22,6 +23,7 @@ import { createOAuthRoutes } from "./routes.ts";
 export interface MachineRoutesOptions {
   readonly database: Database;
   readonly documents: DocumentCache;
+  readonly blockOf: BlockOf;
   readonly throttle: Throttle;
   readonly metrics: Metrics;
   readonly clock: Clock;

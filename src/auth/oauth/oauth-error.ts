@@ -4,6 +4,7 @@ import { json, type Reply } from "../../http/reply.ts";
 const ERRORS = {
   invalid_request: { status: 400, text: "The request lacks a parameter or has one twice" },
   invalid_client: { status: 401, text: "The client could not be authenticated" },
+  access_denied: { status: 403, text: "Nobody is let in from this network" },
   invalid_grant: { status: 400, text: "The grant is not valid" },
   unauthorized_client: { status: 400, text: "The client may not do this" },
   unsupported_grant_type: { status: 400, text: "The grant type is not supported" },

@@ -98,6 +98,7 @@ const common = (path: string, summary: string) =>
       200: { description: "As the RFC has it" },
       400: { description: "`error` says why" },
       401: { description: "`invalid_client`" },
+      403: { description: "`access_denied`: the network is blocked" },
       429: { description: "Too many wrong secrets" },
     },
   }) as const;
