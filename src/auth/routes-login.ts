@@ -1,5 +1,4 @@
 import { json } from "../http/reply.ts";
-import type { AnyRequest } from "../http/request.ts";
 import { defineRoute, PUBLIC, type Route } from "../http/route.ts";
 import { platformErrors } from "../platform/errors.ts";
 import type { Register } from "./accounts/register.ts";
@@ -12,13 +11,10 @@ import {
   refreshBody,
   registerBody,
 } from "./routes-schemas.ts";
-import type { CountryOf } from "./network/country.ts";
-import type { Caller } from "./session/open.ts";
 import type { Login } from "./session/login.ts";
 import type { Refresh } from "./session/refresh.ts";
 
 export interface LoginRouteDeps {
-  readonly countryOf: CountryOf;
   readonly register: Register;
   readonly login: Login;
   readonly refresh: Refresh;
@@ -32,12 +28,7 @@ const REGISTERED = Object.freeze({
   message: "If the address is new, an account was made. Look into its mail for the next step.",
 });
 
-/** Who asks, with the country of the address: every event of a login names it. */
-async function placedCaller(request: AnyRequest, countryOf: CountryOf): Promise<Caller> {
-  return { ...callerOf(request), country: await countryOf(request.address) };
-}
-
-const registerRoute = ({ register, countryOf }: LoginRouteDeps) =>
+const registerRoute = ({ register }: LoginRouteDeps) =>
   defineRoute({
     method: "POST",
     path: "/auth/register",
@@ -65,7 +56,7 @@ const registerRoute = ({ register, countryOf }: LoginRouteDeps) =>
     },
     async handler(request) {
       const { email, password, username, name } = request.body;
-      const caller = await placedCaller(request, countryOf);
+      const caller = callerOf(request);
       const { signal } = request;
       const language = languageOf(request.header("accept-language"));
       const grant = await register({ email, password, username, name, caller, language, signal });
@@ -74,7 +65,7 @@ const registerRoute = ({ register, countryOf }: LoginRouteDeps) =>
     },
   });
 
-const loginRoute = ({ login, countryOf }: LoginRouteDeps) =>
+const loginRoute = ({ login }: LoginRouteDeps) =>
   defineRoute({
     method: "POST",
     path: "/auth/login",
@@ -115,7 +106,7 @@ const loginRoute = ({ login, countryOf }: LoginRouteDeps) =>
         rememberMe: body.remember_me ?? false,
         device: body.device_info,
         trustedDeviceToken: body.trusted_device_token,
-        caller: await placedCaller(request, countryOf),
+        caller: callerOf(request),
         signal,
       });
       return json(200, toGrantBody(grant), NO_STORE);

@@ -2,6 +2,7 @@ import type { AnyRequest } from "../http/request.ts";
 import type { Principal } from "../http/principal.ts";
 import { authErrors } from "./errors.ts";
 import type { Account } from "./accounts/store.ts";
+import { countryOfCaller } from "./locate-callers.ts";
 import type { Grant } from "./session/enter.ts";
 import { trustOf } from "./session/changes.ts";
 import type { Caller } from "./session/open.ts";
@@ -63,7 +64,8 @@ export function toGrantBody({ account, session, tokens }: Grant) {
 }
 
 export function callerOf(request: AnyRequest): Caller {
-  return { address: request.address, userAgent: request.userAgent, requestId: request.id };
+  const { address, userAgent, id: requestId } = request;
+  return { address, userAgent, requestId, country: countryOfCaller(request) };
 }
 
 /** The account behind a caller; who signs in elsewhere has none here. Throws `permission_denied`. */

@@ -21,6 +21,7 @@ import type {
   GiveAdministrator,
 } from "./index.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
+import { locateCallers } from "./locate-callers.ts";
 import type { BlockOf } from "./network/blocks.ts";
 import type { CountryOf } from "./network/country.ts";
 import { createCheckBreach } from "./password/breach.ts";
@@ -110,9 +111,8 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
   const passGates = createPassGates({ database, enter, gates, config });
   const ownIssuer = config.publicUrl;
   const endSessions = createEndSessions({ database, invalidate, throttle, metrics, ownIssuer });
-  return [
+  const routes = [
     ...createLoginRoutes({
-      countryOf,
       register: createRegister({ ...deps, accounts: createAccounts(deps) }),
       login: createLogin({ ...deps, passGates }),
       refresh: createRefresh(deps),
@@ -126,7 +126,6 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
       waitForCluster,
       ownKeys: createOwnKeys({ database, invalidate, throttle }),
     }),
-    ...createTokenRoutes({ authenticate }),
     ...createPasswordPolicyRoutes(deps),
     ...createMfaRoutes({ ...deps, enter, passGates }),
     ...createKeyRoutes(deps),
@@ -144,4 +143,6 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     }),
     ...createProfileRoutes({ database, invalidate, config }),
   ];
+  // Those of tokens write nothing down, and are asked by services at each of their requests.
+  return [...locateCallers(routes, countryOf), ...createTokenRoutes({ authenticate })];
 }

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { createGenerations } from "../auth/cache/generations.ts";
 import { createSealer } from "../auth/keys/sealer.ts";
+import { createCountryOf } from "../auth/network/country.ts";
 import { createInvalidate } from "../auth/revocation/invalidation-log.ts";
 import { createQueueMail } from "../platform/mail.ts";
 import { createLease } from "../auth/cache/lease.ts";
@@ -108,6 +109,7 @@ export async function openAll(parts: OpeningParts): Promise<void> {
     config,
     invalidate: createInvalidate({ generations: createGenerations(shared) }),
     queueMail: createQueueMail(createSealer(config)),
+    countryOf: createCountryOf({ config, log }),
   });
   const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log), ...watch], {
     config,

@@ -3,6 +3,7 @@ import { createAlerts } from "../auth/alerts/alerts.ts";
 import { createLockNotices } from "../auth/alerts/lock-notices.ts";
 import { removeOldWindows } from "../auth/alerts/store.ts";
 import type { Invalidate } from "../auth/index.ts";
+import type { CountryOf } from "../auth/network/country.ts";
 import { removeEndedBlocks } from "../auth/network/store-blocks.ts";
 import { createCorrelation } from "../auth/risk/correlation.ts";
 import { removeIdleDevices } from "../auth/risk/store-devices.ts";
@@ -32,6 +33,7 @@ export interface WatchOptions extends AlertsOptions {
   readonly metrics: Metrics;
   readonly invalidate: Invalidate;
   readonly config: Config;
+  readonly countryOf: CountryOf;
 }
 
 /** Looks out for attacks and tells of them, by whichever process takes the turn. */

@@ -59,9 +59,21 @@ test("the server describes its routes, and each answers a good request as descri
     const caller = await table.makeCaller(table.permissions);
     const { path, body } = await table.goodRequest(operation, caller);
     const { method } = operation;
-    expect(operation, await table.ask({ method, path, body, token: caller.token }), OK, "good");
+    const headers = { "x-forwarded-for": "200.160.2.3" };
+    const answer = await table.ask({ method, path, body, token: caller.token, headers });
+    expect(operation, answer, OK, "good");
   }
   done();
+});
+
+test("every event that a request leaves in the log names the country of its address", async () => {
+  const { rows } = await table.database.database.query<{ action: string; country: string }>(sql`
+    SELECT DISTINCT action, country FROM auth.audit_log WHERE network = '200.160.2.0/24'`);
+  assert.ok(rows.length >= 30, `${rows.length} kinds of events`);
+  assert.deepEqual(
+    rows.filter(({ country }) => country !== "BR"),
+    [],
+  );
 });
 
 test("without a live token every closed route answers 401, whatever else is sent", async () => {

@@ -4,6 +4,7 @@ import type { Config } from "../../platform/config.ts";
 import { newId } from "../../platform/ids.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
+import type { Place } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
 import type { Invalidate, ProvisionUser } from "../index.ts";
@@ -47,10 +48,7 @@ export interface CreateOptions {
   readonly language?: Language | undefined;
   /** For the audit log: an account id or `cli`. Default: the account itself. */
   readonly actor?: string | undefined;
-  readonly requestId?: string | undefined;
-  readonly network?: string | undefined;
-  readonly country?: string | undefined;
-  readonly device?: string | undefined;
+  readonly place?: Place | undefined;
   /** More of the same transaction, after the account and its user are there. */
   readonly within?: ((tx: Transaction, account: Account) => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -115,10 +113,7 @@ async function create(
         actor: settings.actor ?? id,
         subject: id,
         tenantId,
-        requestId: settings.requestId,
-        network: settings.network,
-        country: settings.country,
-        device: settings.device,
+        ...settings.place,
       });
       await settings.within?.(tx, account);
       return account;
@@ -142,7 +137,7 @@ export async function prepareAccount(
     tenantId,
     names: [identifiers.email, identifiers.username, identifiers.name],
     signal: settings.signal,
-    place: { requestId: settings.requestId, network: settings.network },
+    place: settings.place,
   });
   return {
     ...identifiers,

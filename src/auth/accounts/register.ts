@@ -60,7 +60,7 @@ export function createRegister(options: RegisterOptions): Register {
     let opened: OpenedSession | undefined;
     let challenge: AppError | undefined;
     const account = await accounts.create(request, {
-      ...placeOf(caller),
+      place: placeOf(caller),
       language,
       signal,
       async within(tx, fresh) {

@@ -1,6 +1,7 @@
 import type { Config } from "../../platform/config.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import type { Database } from "../../platform/postgres.ts";
+import type { Place } from "../audit/place.ts";
 import { recordEvent, type AuditEvent } from "../audit/store.ts";
 import type { PolicyOf } from "../tenants/policies.ts";
 import type { CheckBreach } from "./breach.ts";
@@ -33,7 +34,7 @@ export interface Candidate {
   readonly path?: string;
   readonly signal?: AbortSignal | undefined;
   /** For the audit log: whose it is, and where it was asked from. */
-  readonly place?: Pick<AuditEvent, "subject" | "requestId" | "network"> | undefined;
+  readonly place?: (Partial<Place> & Pick<AuditEvent, "subject">) | undefined;
 }
 
 export interface Judgement {

@@ -51,8 +51,7 @@ export async function prepareNewPassword(
 ): Promise<PreparedPassword> {
   const { id, tenantId, email, username, name } = account;
   const path = "/body/new_password";
-  const { requestId, network } = placeOf(caller);
-  const place = { subject: id, requestId, network };
+  const place = { subject: id, ...placeOf(caller) };
   const names = [email, username, name];
   await judge.assertAcceptable({ password, tenantId, names, path, signal, place });
   const { historyCount } = (await policyOf(tenantId)).password;

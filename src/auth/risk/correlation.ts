@@ -7,6 +7,7 @@ import type { Alerts } from "../alerts/alerts.ts";
 import { findSequences } from "../audit/store-recent.ts";
 import { recordEvent, type AuditAction } from "../audit/store.ts";
 import type { Invalidate } from "../index.ts";
+import type { CountryOf } from "../network/country.ts";
 import { insertBlock } from "../network/store-blocks.ts";
 import {
   findStuffingNetworks,
@@ -28,6 +29,7 @@ export interface CorrelationOptions {
   readonly metrics: Metrics;
   readonly alerts: Alerts;
   readonly invalidate: Invalidate;
+  readonly countryOf: CountryOf;
 }
 
 /**
@@ -50,7 +52,10 @@ export function createCorrelation(options: CorrelationOptions): () => Promise<nu
     let recorded = 0;
     // Most of them were found by the turn before as well.
     for (const finding of await findUnknown(database, await findAll(database))) {
-      const isNew = await database.withTransaction((tx) => deal(tx, options, finding), {
+      const country = isOfNetwork(finding)
+        ? await options.countryOf(addressOf(finding))
+        : undefined;
+      const isNew = await database.withTransaction((tx) => deal(tx, options, finding, country), {
         revocation: true,
       });
       if (!isNew) continue;
@@ -84,19 +89,25 @@ async function findAll(database: Database): Promise<Finding[]> {
   ];
 }
 
+const isOfNetwork = ({ kind }: Finding) => kind === "stuffing_network";
+/** The first address of its network. */
+const addressOf = ({ key }: Finding) => key.replace(/\/\d+$/, "");
+
 async function deal(
   tx: Transaction,
   { alerts, invalidate }: CorrelationOptions,
   finding: Finding,
+  country: string | undefined,
 ): Promise<boolean> {
   if (!(await recordIncident(tx, finding))) return false;
   const { kind, key, details } = finding;
-  const isNetwork = kind === "stuffing_network";
+  const isNetwork = isOfNetwork(finding);
   await recordEvent(tx, {
     action: "incident",
     subject: isNetwork ? undefined : key,
     tenantId: kind === "targeted_account" ? await findTenantOfAccount(tx, key) : finding.tenantId,
     network: isNetwork ? key : undefined,
+    country,
     reason: kind,
   });
   await alerts.toOperators(tx, { kind, subject: key, details });

@@ -6,12 +6,14 @@ import { createDocumentCache } from "../../../src/auth/cache/document-cache.ts";
 import { createAlerts } from "../../../src/auth/alerts/alerts.ts";
 import { createLockNotices } from "../../../src/auth/alerts/lock-notices.ts";
 import { createBlockOf } from "../../../src/auth/network/blocks.ts";
+import { createCountryOf } from "../../../src/auth/network/country.ts";
 import { createCorrelation } from "../../../src/auth/risk/correlation.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { OutgoingMail } from "../../../src/platform/mail.ts";
 import type { Database } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
+import { silentLog } from "../../support/log.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 import { startProcess, until } from "../process-rig.ts";
 
@@ -28,11 +30,13 @@ before(async () => {
 });
 after(() => db.drop());
 
+const countryOf = createCountryOf({ config: { countryDatabase: "built-in" }, log: silentLog });
+
 function watch(on: TestApp = app) {
   const config = { ...on.config, alertEmail: "operators@example.com" };
   const alerts = createAlerts({ queueMail, config });
   const { metrics, invalidate } = on;
-  return { database: db.database, metrics, invalidate, alerts, config, queueMail };
+  return { database: db.database, metrics, invalidate, alerts, config, queueMail, countryOf };
 }
 
 const incidents = (kind: string) =>
@@ -51,7 +55,8 @@ test("a network that stuffs credentials is found once, shut out everywhere, and 
       documents: createDocumentCache({ ...other, clock: systemClock }),
       clock: systemClock,
     });
-    const from = "203.0.113.66";
+    const from = "2001:12ff::66";
+    const network = "2001:12ff:0:0::/64";
     assert.equal(await blockOf(from), undefined);
     for (let i = 0; i < 20; i++) await wrong(`stuffed${i}@example.com`, from);
     const correlations = [createCorrelation(watch()), createCorrelation(watch())];
@@ -68,15 +73,18 @@ test("a network that stuffs credentials is found once, shut out everywhere, and 
     assert.equal(await createCorrelation({ ...watch(), database: counting })(), 0);
     assert.equal(transactions, 0, "what is known is read, not tried to be written");
     assert.deepEqual(await incidents("stuffing_network"), [
-      { key: from, details: { identifiers: 20, failures: 20 } },
+      { key: network, details: { identifiers: 20, failures: 20 } },
     ]);
+    const events = await db.database.read(sql`
+      SELECT network, country FROM auth.audit_log WHERE reason = 'stuffing_network'`);
+    assert.deepEqual(events, [{ network, country: "BR" }]);
     const refused = await wrong("somebody-else@example.com", from);
     assert.deepEqual([refused.status, refused.body.error_code], [403, "network_blocked"]);
     const register = { email: "new@example.com", password: "nine bowls of black beans" };
     const shut = await app.call("POST", "/auth/register", { body: register, address: from });
     assert.equal(shut.body.error_code, "network_blocked");
     await until(async () => (await blockOf(from)) === "automatic", "the block in another process");
-    assert.equal((await wrong("somebody-else@example.com", "203.0.113.67")).status, 401);
+    assert.equal((await wrong("somebody-else@example.com", "2001:12ff:0:1::67")).status, 401);
     const told = mails.filter(({ to }) => to === "operators@example.com");
     assert.deepEqual(
       told.map(({ subject }) => subject),
