@@ -1,7 +1,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildOnce } from "./support/server.ts";
+import { ensureBuilt } from "../test/support/built.ts";
 import { residentMiB } from "./support/process-cpu.ts";
 import { median } from "./support/statistics.ts";
 import type { Row } from "./support/table.ts";
@@ -11,7 +11,7 @@ const ROUNDS = 5;
 
 /** N9 and N10: from the start of what `npm start` runs to `ready`, and memory two seconds later. */
 export async function run(): Promise<Row[]> {
-  buildOnce();
+  await ensureBuilt();
   const fresh: number[] = [];
   const warm: number[] = [];
   const memory: number[] = [];

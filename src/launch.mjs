@@ -32,7 +32,7 @@ if (entry === "cli") process.exitCode = await module.runCli(words);
  */
 async function findEntry() {
   const { build, canBuild, isBuilt } = await import("./build.mjs");
-  if (!fromSource && (isBuilt() || (canBuild() && tryBuild(build)))) {
+  if (!fromSource && (isBuilt() || (canBuild() && (await tryBuild(build))))) {
     return new URL(`../dist/src/${entry}.js`, import.meta.url).href;
   }
   const { register } = await import("tsx/esm/api");
@@ -40,12 +40,12 @@ async function findEntry() {
   return new URL(`./${entry}.ts`, import.meta.url).href;
 }
 
-function tryBuild(build) {
+async function tryBuild(build) {
   try {
-    build({ check: false });
+    await build({ check: false });
     return true;
   } catch {
-    // The compiler has said why; tsx may still run it, and shows the same fault when it cannot.
+    // The bundler has said why; tsx may still run it, and shows the same fault when it cannot.
     return false;
   }
 }

@@ -1,10 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { fileURLToPath } from "node:url";
+import { ensureBuilt } from "../../test/support/built.ts";
 import { startServer, type StartOptions, type TestServer } from "../../test/support/server.ts";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-let built = false;
 
 export interface BenchServer extends TestServer {
   readonly accessToken: string;
@@ -12,14 +8,9 @@ export interface BenchServer extends TestServer {
   readonly password: string;
 }
 
-export function buildOnce(): void {
-  if (!built) execFileSync("npm", ["run", "build"], { cwd: ROOT, stdio: "ignore" });
-  built = true;
-}
-
 /** Starts the built server with rate limits out of the way (they are still computed). */
 export async function startBenchServer(options: StartOptions = {}): Promise<BenchServer> {
-  buildOnce();
+  await ensureBuilt();
   const server = await startServer({
     built: true,
     ...options,

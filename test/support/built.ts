@@ -9,8 +9,8 @@ export async function ensureBuilt(): Promise<void> {
   const isRunnersWork = process.env["BRIGADE_TEST_BUILT"] === "1";
   if (isRunnersWork && existsSync(join(ROOT, "dist/src/main.js"))) return;
   const { build, isBuilt } = (await import(join(ROOT, "src/build.mjs"))) as {
-    build(options: { check: boolean }): void;
+    build(options: { check: boolean }): Promise<void>;
     isBuilt(): boolean;
   };
-  if (!isBuilt()) build({ check: false });
+  if (!isBuilt()) await build({ check: false });
 }
