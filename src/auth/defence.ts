@@ -1,7 +1,7 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Database } from "../platform/postgres.ts";
-import { createAlerts, type AlertsOptions } from "./alerts/alerts.ts";
+import { createAlerts, type Alerts, type AlertsOptions } from "./alerts/alerts.ts";
 import type { BlockOf } from "./network/blocks.ts";
 import type { CountryOf } from "./network/country.ts";
 import { createNetworkGate } from "./network/rules.ts";
@@ -26,6 +26,7 @@ export interface DefenceOptions extends AlertsOptions {
 
 /** What stands between attackers and accounts. */
 export interface Defence {
+  readonly alerts: Alerts;
   readonly throttle: Throttle;
   readonly attempts: LoginAttempts;
   /** Asked between the right password and the session, before those of others. */
@@ -36,8 +37,10 @@ export interface Defence {
 
 export function createDefence(options: DefenceOptions): Defence {
   const { database, metrics, blockOf, budgets, loginLimits } = options;
-  const risk = createRisk({ ...options, alerts: createAlerts(options) });
+  const alerts = createAlerts(options);
+  const risk = createRisk({ ...options, alerts });
   return {
+    alerts,
     throttle: createThrottle(database, metrics, { sizes: budgets, blockOf }),
     attempts: createLoginAttempts({
       ...options,

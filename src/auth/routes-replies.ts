@@ -6,6 +6,7 @@ import { countryOfCaller } from "./locate-callers.ts";
 import type { Grant } from "./session/enter.ts";
 import { trustOf } from "./session/changes.ts";
 import type { Caller } from "./session/open.ts";
+import { riskMarkOf } from "./session/session-risk.ts";
 import type { Session } from "./session/store.ts";
 
 /** Answers that hold tokens or somebody's own affairs stay out of every cache. */
@@ -45,6 +46,7 @@ export function toSessionEntry(session: Session, current: string | undefined) {
     last_country: session.seen.country ?? null,
     device_bound: session.deviceDigest !== undefined,
     flags: session.flags,
+    risk: riskMarkOf(session),
     trust: trustOf(session.flags, session.deviceDigest !== undefined),
     current: session.id === current,
   };

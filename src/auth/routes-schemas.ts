@@ -9,6 +9,7 @@ import {
   verificationLimits,
 } from "../platform/limits.ts";
 import { SESSION_FLAGS } from "./session/changes.ts";
+import { RISK_REASONS } from "./session/session-risk.ts";
 
 const closed = <P extends TProperties>(properties: P, options: object = {}) =>
   Type.Object(properties, { additionalProperties: false, ...options });
@@ -198,6 +199,19 @@ export const sessionEntryProperties = {
   flags: Type.Array(Type.Enum([...SESSION_FLAGS]), {
     description: "In what a refresh ever differed from the one before.",
   }),
+  risk: closed(
+    {
+      flagged: Type.Boolean({
+        description: "There is a reason other than `network_changed`: people change networks.",
+      }),
+      reasons: Type.Array(Type.Enum([...RISK_REASONS])),
+    },
+    {
+      description:
+        "What was unusual: signals of the login that opened the session, `device_mismatch` when " +
+        "another device showed its refresh token, and the `flags` of its refreshes.",
+    },
+  ),
   trust: Type.Integer({
     minimum: 0,
     maximum: 100,

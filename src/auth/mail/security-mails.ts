@@ -78,6 +78,40 @@ export function newLoginMail({
   });
 }
 
+/** A refresh token was used twice: its session ended, whoever of the two was the owner. */
+export function refreshReuseMail({
+  language,
+  name,
+  place,
+  suppressed,
+}: Values & { readonly place: MailPlace; readonly suppressed: number }): MailContent {
+  const known = [place.device, place.country, place.network].filter((text) => text !== undefined);
+  if (language === "pt-BR") {
+    return toMail({
+      language,
+      name,
+      subject: "Encerramos uma sessão da sua conta",
+      paragraphs: [
+        `Uma sessão da sua conta foi usada por duas cópias, a última vez aqui: ${known.join(", ") || "desconhecido"}. Alguém pode ter copiado o acesso, por isso a sessão foi encerrada.`,
+        ...(suppressed > 0
+          ? [`Isso aconteceu mais ${suppressed} vezes desde o último aviso.`]
+          : []),
+        "Entre de novo. Se não reconhece o aparelho, troque a sua senha e encerre as outras sessões.",
+      ],
+    });
+  }
+  return toMail({
+    language,
+    name,
+    subject: "A session of your account was ended",
+    paragraphs: [
+      `Two copies of one session of your account were used, the last one here: ${known.join(", ") || "unknown"}. Somebody may have copied it, so the session was ended.`,
+      ...(suppressed > 0 ? [`It happened ${suppressed} more times since the last notice.`] : []),
+      "Log in again. If you do not know the device, change your password and end the other sessions.",
+    ],
+  });
+}
+
 /** To whoever operates the server. */
 export function operatorAlertMail(alert: {
   readonly kind: string;

@@ -39,9 +39,9 @@ export interface Risk {
   readonly gate: LoginGate;
   /**
    * Records what was unusual about a login, tells the owner of a new device or country, and adds
-   * the login to what is usual; in the transaction that opens the session.
+   * the login to what is usual; in the transaction that opens the session. Tells what was unusual.
    */
-  learn(tx: Transaction, entry: Entry, sessionId: string): Promise<void>;
+  learn(tx: Transaction, entry: Entry, sessionId: string): Promise<readonly Signal[]>;
 }
 
 type Asker = Transaction | Pick<Database, "query">;
@@ -83,6 +83,7 @@ export function createRisk(options: RiskOptions): Risk {
       const digest = deviceDigestOf(device);
       if (digest !== undefined) await rememberDevice(tx, account.id, digest);
       await learnLogin(tx, account.id, login);
+      return assessment.signals;
     },
   };
 }

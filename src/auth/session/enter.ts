@@ -8,6 +8,7 @@ import type { FindPasswordLapse } from "../password/lapse.ts";
 import type { Risk } from "../risk/risk.ts";
 import type { DeviceInfo } from "./device.ts";
 import { locate, makeRoom, openSession, type Caller, type OpenOptions } from "./open.ts";
+import { addRisk } from "./store-risk.ts";
 import type { Session } from "./store.ts";
 import { issueTokens, type TokenOptions, type TokenPair } from "./tokens.ts";
 
@@ -91,7 +92,8 @@ async function enter(tx: Transaction, options: EnterOptions, request: EntryReque
   const { action = "login.success", reason } = request;
   await recordEvent(tx, { ...event, action, sessionId: opened.session.id, reason });
   if (request.actor === undefined) {
-    await options.learn(tx, { account, caller, device }, opened.session.id);
+    const unusual = await options.learn(tx, { account, caller, device }, opened.session.id);
+    await addRisk(tx, opened.session.id, unusual);
   }
   return { account, ...opened };
 }

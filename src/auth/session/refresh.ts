@@ -3,6 +3,7 @@ import { platformErrors } from "../../platform/errors.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { findAccountById } from "../accounts/store.ts";
+import type { Alerts } from "../alerts/alerts.ts";
 import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import { authErrors } from "../errors.ts";
@@ -24,6 +25,7 @@ export interface RefreshOptions extends TokenOptions, Pick<OpenOptions, "policyO
   readonly invalidate: Invalidate;
   readonly keyRing: KeyRing;
   readonly metrics: Metrics;
+  readonly alerts: Pick<Alerts, "toOwner">;
 }
 
 export interface RefreshRequest {
@@ -94,7 +96,7 @@ export function createRefresh(options: RefreshOptions): Refresh {
       flags,
     });
     if (session === undefined) {
-      const reason = await endMisused(options, misuse);
+      const reason = await endMisused(options, misuse, seen.country);
       outcomes[reason ?? "invalid"].add();
       throw authErrors.failure("refresh_token_invalid", { note: reason ?? "the session is over" });
     }

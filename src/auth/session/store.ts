@@ -6,6 +6,7 @@ import type { Page } from "../../http/paging.ts";
 import type { LiveSession, LoadSession } from "../index.ts";
 import { tokenRevoked } from "../revocation/revoked-tokens.ts";
 import type { SeenPlace, SessionFlag } from "./changes.ts";
+import type { SessionRisk } from "./session-risk.ts";
 
 /** One login and everything issued from it. Times are the database's. */
 export interface Session {
@@ -21,6 +22,7 @@ export interface Session {
   /** Where it was opened or last refreshed. */
   readonly seen: SeenPlace;
   readonly flags: readonly SessionFlag[];
+  readonly risk: readonly SessionRisk[];
   readonly amr: readonly string[];
   readonly createdAt: Date;
   /** When whoever holds it last proved who they are. */
@@ -62,6 +64,7 @@ export interface SessionRow {
   seen_country: string | null;
   seen_agent: string | null;
   flags: SessionFlag[];
+  risk: SessionRisk[];
   amr: string[];
   created_at: Date;
   authenticated_at: Date;
@@ -73,7 +76,7 @@ export interface SessionRow {
 /** To be used where `s` is a row of `auth.sessions`. */
 export const columns = sql`
   s.id, s.account_id, s.tenant_id, s.counter, s.refresh_kid, s.device_digest, s.device, s.network,
-  s.country, s.seen_network, s.seen_country, s.seen_agent, s.flags, s.amr, s.created_at,
+  s.country, s.seen_network, s.seen_country, s.seen_agent, s.flags, s.risk, s.amr, s.created_at,
   s.authenticated_at, s.seen_at, s.expires_at,
   extract(epoch FROM s.expires_at - now())::float8 AS seconds_left`;
 
@@ -93,6 +96,7 @@ export function toSession(row: SessionRow): Session {
     country: row.country ?? undefined,
     seen: toSeen(row),
     flags: row.flags,
+    risk: row.risk,
     amr: row.amr,
     createdAt: row.created_at,
     authenticatedAt: row.authenticated_at,
