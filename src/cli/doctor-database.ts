@@ -1,3 +1,4 @@
+import { listSealedByOthers } from "../auth/keys/reseal.ts";
 import { readSealingKeys } from "../auth/keys/sealing-keys.ts";
 import { readKeys } from "../auth/keys/store.ts";
 import { listKeys, type ListedKey } from "../auth/keys/store-rows.ts";
@@ -44,7 +45,10 @@ export async function examineDatabase(
     tell(await notifications(database, url, log));
     const migrations = await migrationsOf(url, log);
     tell(migrations);
-    return migrations.code === undefined ? await examineKeys(database, config, tell) : [];
+    if (migrations.code !== undefined) return [];
+    const kids = await examineKeys(database, config, tell);
+    tell(await secretsOf(database, config));
+    return kids;
   } finally {
     await database.end();
   }
@@ -146,6 +150,20 @@ async function migrationsOf(url: string, log: Logger): Promise<Finding> {
       : found(name, "migrations_waiting", waiting.join(", "));
   } catch (error) {
     return failed(name, "migrations_changed", error);
+  }
+}
+
+/** What is sealed beside the keys, and must open when somebody needs it. */
+async function secretsOf(database: Database, config: Config): Promise<Finding> {
+  const name = "sealed secrets";
+  try {
+    const others = await listSealedByOthers(database, config);
+    if (others.length === 0) return well(name, "all by the first key-encryption key");
+    const text = others.map((row) => `${row.count} ${row.name} by ${row.keyId}`).join(", ");
+    const isKnown = others.every((row) => row.isKnown);
+    return found(name, isKnown ? "secrets_sealed_by_older" : "secrets_sealed_by_unknown", text);
+  } catch (error) {
+    return failed(name, "keys_unreadable", error);
   }
 }
 

@@ -77,6 +77,14 @@ export const FINDINGS = Object.freeze({
     "Keys are sealed with a key-encryption key that is not the first one",
     "brigade keys reseal",
   ),
+  secrets_sealed_by_older: warning(
+    "Secrets of second factors, or mails that wait, are sealed with a key-encryption key that is not the first one",
+    "brigade keys reseal",
+  ),
+  secrets_sealed_by_unknown: error(
+    "Secrets of second factors, or mails that wait, are sealed with a key that is not in KEY_ENCRYPTION_KEYS: nobody can open them",
+    "put the key back behind the first one of KEY_ENCRYPTION_KEYS",
+  ),
   key_rotation_stuck: warning(
     "A rotation was asked for an hour ago or more, and waits for a process that has not loaded the next key",
     "brigade keys list",

@@ -1,4 +1,5 @@
 import { rotateKeys, withdrawAndRotate } from "../auth/keys/rotation.ts";
+import { resealSecrets, type Resealed } from "../auth/keys/reseal.ts";
 import { resealKeys } from "../auth/keys/restore.ts";
 import { KEY_USES, listKeys, type KeyUse } from "../auth/keys/store-rows.ts";
 import { createWaitForCluster } from "../auth/revocation/instances.ts";
@@ -54,19 +55,29 @@ export const keyRotationCommands = [
   }),
   defineCommand({
     name: "keys reseal",
-    summary: "Seals every key with the first key-encryption key of KEY_ENCRYPTION_KEYS.",
+    summary: "Seals keys, second factors and mails with the first key of KEY_ENCRYPTION_KEYS.",
     positionals: [],
     options: {},
-    notes: ["Afterwards the older ones may be taken out of the setting."],
+    notes: [
+      "Afterwards the older ones may be taken out of the setting.",
+      "May be killed and run again: it goes on where it was. Ends with 1 when something does not open.",
+    ],
     run: ({ terminal }) =>
       withWorkspace(terminal, async (workspace) => {
-        const { sealed, left } = await resealKeys(workspace);
+        const keys = await resealKeys(workspace);
+        const secrets = await resealSecrets(workspace);
+        const sealed = secrets.reduce((sum, table) => sum + table.sealed, keys.sealed);
         terminal.out(`${sealed} sealed again`);
+        const left = [...keys.left, ...secrets.filter((table) => table.left > 0).map(toLeft)];
         if (left.length === 0) return EXIT.ok;
-        throw new CommandFailure(`these do not open with any of the keys given: ${left.join(" ")}`);
+        throw new CommandFailure(
+          `these do not open with any of the keys given: ${left.join(", ")}`,
+        );
       }),
   }),
 ];
+
+const toLeft = ({ name, left }: Resealed) => `${left} ${name}`;
 
 async function rotate(workspace: Workspace, use: KeyUse, terminal: Terminal): Promise<void> {
   const isDone = await rotateKeys(workspace, use, CALLER);

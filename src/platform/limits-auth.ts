@@ -14,6 +14,8 @@ export const tokenLimits = Object.freeze({
 });
 
 export const keyLimits = Object.freeze({
+  /** Secrets that are sealed again in one transaction. */
+  resealBatchCount: 100,
   rsaModulusMinBits: 2_048,
   rsaModulusMaxBits: 8_192,
   rsaExponentMin: 65_537n,

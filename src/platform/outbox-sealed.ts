@@ -27,4 +27,5 @@ export async function openEntry<T>(
   return JSON.parse((await sealer.open(row.sealed, contextOf(row.id))).toString("utf8")) as T;
 }
 
-const contextOf = (id: string) => `outbox ${id}`;
+/** What sealed content is bound to: it opens in its row and in no other. */
+export const contextOf = (id: string): string => `outbox ${id}`;

@@ -8,3 +8,31 @@ export interface Sealer {
   /** Throws when nothing here opens it; the error never holds a value. */
   open(sealed: Uint8Array, context: string): Promise<Buffer>;
 }
+
+/** A sealed text and what it is bound to. */
+export interface SealedRow {
+  readonly id: string;
+  readonly sealed: string;
+}
+
+/** A part of what was not sealed by a key, in the order of ids. */
+export interface SealedPage {
+  /** The key-encryption key that seals now. */
+  readonly keyId: string;
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Rows that were sealed again, column by column. */
+export interface ResealedRows {
+  readonly ids: readonly string[];
+  /** As they were read: what changed since stays as it is. */
+  readonly before: readonly string[];
+  readonly now: readonly string[];
+}
+
+/** How much a key-encryption key sealed. */
+export interface SealedCount {
+  readonly keyId: string;
+  readonly count: number;
+}

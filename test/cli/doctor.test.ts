@@ -11,6 +11,7 @@ import { FINDINGS, severityOf, type Finding } from "../../src/cli/doctor-finding
 import { hashCost } from "../../src/cli/doctor-services.ts";
 import { isWeak } from "../../src/cli/doctor-settings.ts";
 import { diskFinding, nodeVersion, openFiles } from "../../src/cli/doctor.ts";
+import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { startChaosProxy, withoutNotifications } from "../support/chaos-proxy.ts";
 import { withDatabase, withServer } from "../support/database.ts";
@@ -159,6 +160,15 @@ test("keys that do not open, are sealed by an older key or wait to rotate are to
   });
   const lost = await assertFinds("keys_unreadable", { ...env, KEY_ENCRYPTION_KEYS: key("two") });
   assert.match(lost.text, /the key [\w-]+ /);
+  await other.database.query(sql`
+    INSERT INTO platform.outbox (id, kind, payload, sealed)
+    VALUES (${newId()}, 'mail', '{}', convert_to('v1.one.AAAA', 'UTF8'))`);
+  const older = await assertFinds("secrets_sealed_by_older", {
+    ...env,
+    KEY_ENCRYPTION_KEYS: `${key("two")},${one}`,
+  });
+  assert.equal(older.text, "1 outbox entries by one");
+  await assertFinds("secrets_sealed_by_unknown", { ...env, KEY_ENCRYPTION_KEYS: key("two") });
   await other.database.query(sql`UPDATE auth.signing_keys
     SET rotation_asked_at = now() - interval '2 hours' WHERE use = 'sig' AND state = 'active'`);
   await assertFinds("key_rotation_stuck", env);

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { brokenInvariants, kidOf, removeKeys, storedKeys } from "../auth/keys/key-rig.ts";
 import { withDatabase, type TestDatabase } from "../support/database.ts";
@@ -154,6 +155,12 @@ test("a new first key-encryption key seals everything; the old one may go afterw
   const both = { env: { KEY_ENCRYPTION_KEYS: `${two},${one}` } };
   assert.match(await ok(["keys", "reseal"], both), /^[1-9]\d* sealed again/);
   assert.match(await ok(["keys", "reseal"], both), /^0 sealed again/);
+  await held.database.query(sql`
+    INSERT INTO platform.outbox (id, kind, payload, sealed)
+    VALUES (${newId()}, 'mail', '{}', convert_to('v1.lost.AAAA', 'UTF8'))`);
+  const lost = await brigade(["keys", "reseal"], both);
+  assert.equal(lost.code, 1);
+  assert.match(lost.stderr, /do not open with any of the keys given: 1 outbox entries/);
   await ok(["keys", "list"], { env: { KEY_ENCRYPTION_KEYS: two } });
   const stranger = await brigade(["keys", "reseal"], {
     env: { KEY_ENCRYPTION_KEYS: sealingKey("three") },

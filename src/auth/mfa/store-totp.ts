@@ -1,5 +1,6 @@
 import { mfaLimits as limits } from "../../platform/limits.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import type { ResealedRows, SealedCount, SealedPage, SealedRow } from "../../platform/sealer.ts";
 import { sql } from "../../platform/sql.ts";
 
 type Asker = Pick<Database, "query"> | Transaction;
@@ -88,4 +89,45 @@ export async function removeExpiredEnrolments(asker: Pick<Database, "query">): P
 export async function deleteTotp(tx: Transaction, accountId: string): Promise<boolean> {
   const { rowCount } = await tx.query(sql`DELETE FROM auth.totp WHERE account_id = ${accountId}`);
   return rowCount === 1;
+}
+
+/** Confirmed generators, and those that wait for their first code. */
+export type TotpTable = "totp" | "totp_enrolments";
+
+const tableOf = (table: TotpTable) =>
+  table === "totp" ? sql`auth.totp` : sql`auth.totp_enrolments`;
+
+/** Secrets that another key-encryption key than this one sealed, in the order of their accounts. */
+export async function pageSealedByOthers(
+  asker: Asker,
+  table: TotpTable,
+  { keyId, after, limit }: SealedPage,
+): Promise<SealedRow[]> {
+  const { rows } = await asker.query<SealedRow>(sql`
+    SELECT account_id AS id, sealed FROM ${tableOf(table)}
+     WHERE split_part(sealed, '.', 2) <> ${keyId} AND account_id > ${after}::uuid
+     ORDER BY account_id LIMIT ${limit}`);
+  return rows;
+}
+
+/** Replaces sealed texts that are still the same; returns how many were. */
+export async function replaceSealed(
+  tx: Transaction,
+  table: TotpTable,
+  { ids, before, now }: ResealedRows,
+): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    UPDATE ${tableOf(table)} AS t SET sealed = r.now
+      FROM unnest(${[...ids]}::uuid[], ${[...before]}::text[], ${[...now]}::text[])
+           AS r (id, before, now)
+     WHERE t.account_id = r.id AND t.sealed = r.before`);
+  return rowCount;
+}
+
+/** How many secrets each key-encryption key sealed. */
+export async function countSealed(asker: Asker, table: TotpTable): Promise<SealedCount[]> {
+  const { rows } = await asker.query<SealedCount>(sql`
+    SELECT split_part(sealed, '.', 2) AS "keyId", count(*)::int AS count
+      FROM ${tableOf(table)} GROUP BY 1`);
+  return rows;
 }
