@@ -131,3 +131,20 @@ test("the first events of a month wait until nothing of the last one can come", 
     SELECT number FROM auth.audit_log WHERE tenant_id = ${tenantId}`);
   assert.ok(sealer!.settled < waiting!.number);
 });
+
+test("a mark is the highest number that was sealed, in whichever month it stood", async () => {
+  const fresh = await withDatabase();
+  const chain = createChain(fresh);
+  const at = (moment: string) =>
+    chain.forge(
+      `INSERT INTO auth.audit_log (at, action, tenant_id)
+       VALUES (${moment}, 'logout', '${chain.tenantId}')`,
+    );
+  await at("now()");
+  await at("auth.audit_month(now()) - interval '1 day'");
+  assert.equal(await sealEvents(fresh.database), 2);
+  const [row] = await fresh.database.read<{ marked: number; highest: number }>(sql`
+    SELECT marked, (SELECT max(number) FROM auth.audit_log) AS highest FROM auth.audit_sealer`);
+  assert.equal(row!.marked, row!.highest);
+  await fresh.drop();
+});

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { findAccount } from "../../../src/auth/accounts/store.ts";
+import { createAlerts } from "../../../src/auth/alerts/alerts.ts";
+import { createRisk } from "../../../src/auth/risk/risk.ts";
+import { createFreshPolicyOf } from "../../../src/auth/tenants/policies.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
+import type { Database } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
@@ -102,4 +108,27 @@ test("what is usual is one bounded row for an account", async () => {
     6,
   );
   assert.deepEqual(profile!.agents, ["curl", "Node.js", "Python", "okhttp", "Firefox on Linux"]);
+});
+
+test("the gate asks everything it wants to know at once", async () => {
+  const person = await registerSomebody(app);
+  let [asking, most] = [0, 0];
+  const query: Database["query"] = async (statement) => {
+    most = Math.max(most, ++asking);
+    return db.database.query(statement).finally(() => asking--) as never;
+  };
+  const { config, metrics, countryOf } = app;
+  const { gate } = createRisk({
+    database: { ...db.database, query },
+    metrics,
+    clock: systemClock,
+    policyOf: createFreshPolicyOf({ database: db.database, config }),
+    countryOf,
+    alerts: createAlerts({ queueMail: async () => {}, config }),
+  });
+  const account = await findAccount(db.database, { email: person.email });
+  const caller = { address: "192.0.2.7", userAgent: FIREFOX, requestId: "r" };
+  const attempt = { account: account!, caller, device: undefined, rememberMe: false, amr: ["pwd"] };
+  const outcome = await gate({ ...attempt, trustedDeviceToken: undefined });
+  assert.deepEqual([outcome.kind, most], ["allow", 2]);
 });
