@@ -94,10 +94,15 @@ function endFault(walk: Walk, { head, anchor }: ChainParts): ChainBreak | undefi
   if (known > walk.position) {
     return { kind: "removed", position: walk.position + 1, event: undefined };
   }
-  if (head !== undefined && (head.position < walk.position || !head.hash.equals(walk.hash))) {
+  if (walk.position === 0) return undefined;
+  // A chain without its head may have been longer.
+  if (head === undefined) return { kind: "removed", position: walk.position + 1, event: undefined };
+  if (head.position < walk.position) {
     return { kind: "inserted", position: head.position + 1, event: undefined };
   }
-  return undefined;
+  return head.hash.equals(walk.hash)
+    ? undefined
+    : { kind: "changed", position: walk.position, event: undefined };
 }
 
 /** One way along a chain, from its beginning or from where older months were cut off. */

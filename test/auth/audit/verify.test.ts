@@ -105,6 +105,40 @@ test("a chain that was cut short together with its head is found by an anchor ke
   assert.deepEqual([broken?.kind, broken?.position], ["removed", 9]);
 });
 
+test("a chain that was made anew as a whole is found by an anchor kept elsewhere", async () => {
+  const chain = await tenEvents();
+  const { head } = await chain.report();
+  const { tenantId } = chain;
+  await chain.forge(
+    `UPDATE auth.audit_log SET reason = 'another' WHERE tenant_id = '${tenantId}' AND reason = 'event 3'`,
+    `DELETE FROM auth.audit_seals WHERE chain = '${tenantId}'`,
+    `DELETE FROM auth.audit_heads WHERE chain = '${tenantId}'`,
+    "UPDATE auth.audit_sealer SET settled = 0, marked = 0, month = '-infinity'",
+  );
+  assert.ok((await chain.seal()) >= 10);
+  assert.equal((await chain.report()).broken, undefined);
+  const { broken } = await chain.report(head);
+  assert.deepEqual([broken?.kind, broken?.position], ["changed", 10]);
+});
+
+test("a chain ends in its head, neither behind it nor in another", async () => {
+  const [behind, behindAt] = await brokenBy(async ({ tenantId, numberAt }) => [
+    `INSERT INTO auth.audit_log (number, action, tenant_id) VALUES (-11, 'logout', '${tenantId}')`,
+    await forgedSeal(tenantId, 11, -11, await numberAt(10)),
+  ]);
+  assert.deepEqual([behind, behindAt], ["inserted", 11]);
+  const [other, otherAt] = await brokenBy(async ({ tenantId, numberAt }) => [
+    `UPDATE auth.audit_log SET reason = NULL WHERE number = ${await numberAt(10)}`,
+    `DELETE FROM auth.audit_seals WHERE chain = '${tenantId}' AND position = 10`,
+    await forgedSeal(tenantId, 10, await numberAt(10), await numberAt(9)),
+  ]);
+  assert.deepEqual([other, otherAt], ["changed", 10]);
+  const [gone, goneAt] = await brokenBy(({ tenantId }) => [
+    `DELETE FROM auth.audit_heads WHERE chain = '${tenantId}'`,
+  ]);
+  assert.deepEqual([gone, goneAt], ["removed", 11]);
+});
+
 test("an event that is slipped in below what is sealed is named, and never sealed", async () => {
   const [free] = await db.database.read<{ number: number }>(
     sql`SELECT nextval('auth.audit_numbers') AS number`,
