@@ -47,6 +47,13 @@ test("events find the partition of their month, and months are made ahead", asyn
       to_char(at AT TIME ZONE 'UTC', '"y"YYYY"m"MM') AS month FROM auth.audit_log`);
   assert.equal(rows.length, 5);
   for (const { name, month } of rows) assert.equal(name, `auth.audit_log_${month}`);
+  // As if two months had passed since.
+  const ahead = (await partitions()).slice(-2);
+  for (const name of ahead) {
+    await chain.forge(`DROP TABLE auth.${name}, auth.${name.replace("log", "seals")}`);
+  }
+  assert.equal(await keepMonths(db.database, 0), 2);
+  assert.deepEqual((await partitions()).slice(-2), ahead);
 });
 
 test("an event without a partition for its month is kept, and moves into one later", async () => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { verifyAudit } from "../../../src/auth/audit/verify.ts";
+import type { Database, Transaction } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { createChain, type TestChain } from "./chain-rig.ts";
@@ -137,6 +139,28 @@ test("a chain ends in its head, neither behind it nor in another", async () => {
     `DELETE FROM auth.audit_heads WHERE chain = '${tenantId}'`,
   ]);
   assert.deepEqual([gone, goneAt], ["removed", 11]);
+});
+
+test("a chain that grows while it is looked over is whole", async () => {
+  const chain = await tenEvents();
+  const growing: Pick<Database, "withTransaction"> = {
+    withTransaction: (work, options) =>
+      db.database.withTransaction(async (tx) => {
+        let isFirst = true;
+        const query: Transaction["query"] = async (statement) => {
+          const answer = await tx.query(statement);
+          if (isFirst) {
+            isFirst = false;
+            await chain.write();
+            await chain.seal();
+          }
+          return answer as never;
+        };
+        return work({ ...tx, query });
+      }, options),
+  };
+  const [report] = await verifyAudit(growing, chain.tenantId);
+  assert.deepEqual([report!.broken, report!.sealed, report!.waiting], [undefined, 10, 0]);
 });
 
 test("an event that is slipped in below what is sealed is named, and never sealed", async () => {
