@@ -66,14 +66,25 @@ export function firstWordStatement(query: string): Sql {
   const fit = [atPlace, anywhere]
     .filter((terms) => terms.length > 0)
     .map((terms) => sql`${sql.join(terms, sql` + `)} desc, `);
+  // The inner part is answered by the index alone.
   return sql`
-    select id, name, prepared_name as prepared, similarity(prepared_name, ${query}) as similarity
+    select p.id, p.name, best.prepared_name as prepared,
+           similarity(best.prepared_name, ${query}) as similarity
       from (
-        select id, name, prepared_name from products_catalog.products
-         where ${SEARCHED} and split_part(prepared_name, ' ', 1) = ${first}
+        select id, prepared_name from products_catalog.products
+         where ${SEARCHED} and ${beginsWith(first!)}
          order by ${sql.join(fit, sql.empty)}length(prepared_name), id
          limit ${productLimits.similarFirstWordsMax}
-      ) best`;
+      ) best
+      join products_catalog.products p on p.id = best.id`;
+}
+
+/** The index holds the beginning of the first word, which of nearly all is the whole. */
+function beginsWith(word: string): Sql {
+  const beginning = sql`left(split_part(prepared_name, ' ', 1), 64) = ${[...word].slice(0, 64).join("")}`;
+  return [...word].length < 64
+    ? beginning
+    : sql`${beginning} and split_part(prepared_name, ' ', 1) = ${word}`;
 }
 
 /** The best by word similarity of the names that have at least `least` of it, by their trigrams. */

@@ -11,6 +11,7 @@ import {
   firstWordStatement,
   trigramStatement,
 } from "../../../src/contexts/products-catalog/store-similar.ts";
+import { productLimits } from "../../../src/platform/limits.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
 import { withDatabase } from "../../support/database.ts";
 import { testSize } from "../../support/size.ts";
@@ -87,6 +88,23 @@ test("the answer holds whole products in the order of the ranking", async () => 
   assert.equal(Object.keys(body.data[0].nutri_facts).length, 83);
 });
 
+test("words that only begin alike are told apart, and the longest name has room", async () => {
+  const alike = "y".repeat(64);
+  const widest = "\u{1F95D}".repeat(productLimits.nameCharactersMax / 2);
+  for (const name of [`${alike}a`, `${alike}b`, alike, widest, `z ${"字".repeat(498)}`]) {
+    const answer = await call("POST", "/v1/products", { body: newProduct({ name }) });
+    assert.equal(answer.status, 201, answer.text);
+  }
+  const beginning = async (name: string) =>
+    (await database.query<Candidate>(firstWordStatement(name))).rows.map(
+      ({ prepared }) => prepared,
+    );
+  for (const word of [`${alike}a`, `${alike}b`, alike]) {
+    assert.deepEqual(await beginning(word), [word]);
+  }
+  assert.deepEqual(await beginning(widest), [widest]);
+});
+
 test("products with a barcode, discarded ones and non-foods are not found", async () => {
   const create = async (changes: object) => {
     const answer = await call("POST", "/v1/products", { body: newProduct(changes) });
@@ -121,7 +139,7 @@ function scansOf(statement: Sql, index: string): Promise<{ table: number; index:
 
 test("both searches read their index and never the whole table", async () => {
   for (const query of ["arroz", "arroz integral", "pao frances congelado"]) {
-    const scans = await scansOf(firstWordStatement(query), "products_catalog.products_first_word");
+    const scans = await scansOf(firstWordStatement(query), "products_catalog.products_first_words");
     assert.deepEqual(scans, { table: 0, index: 1 }, query);
   }
   for (const least of [0.8, 0.6, 0.4, 0.3]) {
