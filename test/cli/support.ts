@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runCli } from "../../src/cli.ts";
+import { launchWords } from "../support/built.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -32,14 +33,13 @@ function createEnvironment(env: Readonly<Record<string, string>>) {
 /** `brigade` as somebody types it: the real command in a process of its own. */
 export function createBrigade(env: Readonly<Record<string, string>>): Brigade {
   const own = createEnvironment(env);
-  const coverage = process.env["NODE_V8_COVERAGE"];
   return async (words, options = {}) => {
-    const child = spawn(process.execPath, ["src/launch.mjs", "--source", ...words], {
+    const child = spawn(process.execPath, [...launchWords(), ...words], {
       cwd: ROOT,
       env: {
         PATH: process.env["PATH"]!,
         HOME: process.env["HOME"] ?? "/",
-        ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }),
+        NODE_V8_COVERAGE: "",
         ...own,
         ...options.env,
       },

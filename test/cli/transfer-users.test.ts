@@ -12,6 +12,7 @@ import { withDatabase, type TestDatabase } from "../support/database.ts";
 import { testSize } from "../support/size.ts";
 import { startApp } from "../auth/accounts-rig.ts";
 import { createInlineBrigade, type Brigade } from "./support.ts";
+import { launchWords } from "../support/built.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "brigade-users-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -193,7 +194,7 @@ test("killed half-way, what was stored is whole, and the next run brings the res
   );
   const own = await withDatabase();
   try {
-    const child = spawn(process.execPath, ["src/launch.mjs", "--source", "import", "users", path], {
+    const child = spawn(process.execPath, [...launchWords(), "import", "users", path], {
       cwd: fileURLToPath(new URL("../..", import.meta.url)),
       env: {
         PATH: process.env["PATH"]!,

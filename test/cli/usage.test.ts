@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createBrigade, createInlineBrigade } from "./support.ts";
+import { launchWords } from "../support/built.ts";
 
 const AWAY = { DATABASE_URL: "postgres://nobody@127.0.0.1:1/nothing" };
 const brigade = createInlineBrigade(AWAY);
@@ -97,7 +98,7 @@ test("a database that is away ends with 1 and one sentence", async () => {
 });
 
 test("a reader that has seen enough ends a command without a fault", async () => {
-  const child = spawn(process.execPath, ["src/launch.mjs", "--source", "--help"], {
+  const child = spawn(process.execPath, [...launchWords(), "--help"], {
     cwd: fileURLToPath(new URL("../..", import.meta.url)),
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -10,6 +10,7 @@ import { sql } from "../../src/platform/sql.ts";
 import { withDatabase } from "../support/database.ts";
 import { SEALING_KEY, startServer, type TestServer } from "../support/server.ts";
 import { createBrigade, createInlineBrigade } from "./support.ts";
+import { launchWords } from "../support/built.ts";
 
 const PASSWORD = "velvet-anchor-81-harbour";
 const env = { PUBLIC_URL: "http://brigade.test", KEY_ENCRYPTION_KEYS: `test:${SEALING_KEY}` };
@@ -165,7 +166,7 @@ const onTerminal = existsSync(SCRIPT) ? {} : { skip: `there is no ${SCRIPT}` };
 test("on a terminal the address is asked for, and Ctrl-D deletes nothing", onTerminal, async () => {
   const { email } = await enter("asked@example.org");
   const type = async (answer: string) => {
-    const words = `${process.execPath} src/launch.mjs --source users delete ${email}`;
+    const words = `${process.execPath} ${launchWords().join(" ")} users delete ${email}`;
     const child = spawn(SCRIPT, ["-qec", words, "/dev/null"], {
       cwd: fileURLToPath(new URL("../..", import.meta.url)),
       env: { PATH: process.env["PATH"], NODE_ENV: "test", DATABASE_URL: url, ...env },

@@ -14,3 +14,9 @@ export async function ensureBuilt(): Promise<void> {
   };
   if (!isBuilt()) await build({ check: false });
 }
+
+/** How a test starts `brigade`: what the runner has built, and the sources where nobody has. */
+export function launchWords(): string[] {
+  const isRunnersWork = process.env["BRIGADE_TEST_BUILT"] === "1";
+  return ["src/launch.mjs", ...(isRunnersWork ? [] : ["--source"])];
+}

@@ -16,6 +16,7 @@ import { DEFAULT_TENANT } from "../../support/callers.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { until } from "../process-rig.ts";
 import { settings } from "./key-rig.ts";
+import { launchWords } from "../../support/built.ts";
 
 const makeKey = (id: string): SealingKey => ({ id, key: randomBytes(32) });
 const one = makeKey("one");
@@ -166,7 +167,7 @@ test("killed half-way nothing is lost, and the next run goes on", async (t) => {
   await db.database.withTransaction(async (tx) => {
     // The second batch waits for this row.
     await tx.query(sql`SELECT FROM auth.totp WHERE account_id = ${ids.at(-1)!} FOR UPDATE`);
-    const child = spawn(process.execPath, ["src/launch.mjs", "--source", "keys", "reseal"], {
+    const child = spawn(process.execPath, [...launchWords(), "keys", "reseal"], {
       cwd: fileURLToPath(new URL("../../..", import.meta.url)),
       env,
       stdio: "ignore",
