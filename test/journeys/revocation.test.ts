@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { sql } from "../../src/platform/sql.ts";
+import { DEFAULT_TENANT } from "../support/callers.ts";
 import { startChaosProxy, type ChaosProxy } from "../support/chaos-proxy.ts";
 import { withDatabase, type TestDatabase } from "../support/database.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -126,6 +128,84 @@ test("an API key revoked in one process is refused in the other, also with a hal
     proxy.setWeather("fair");
   }
   while (timesBack() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+/** Somebody of a tenant, with a token that says so. */
+async function enter(tenantId: string = DEFAULT_TENANT, role?: string) {
+  const token = await register(near);
+  const whom = (await whoami(near, token)).body["user_object"] as { id: string; email: string };
+  await db.database.withTransaction(async (tx) => {
+    await tx.query(sql`UPDATE auth.accounts SET tenant_id = ${tenantId} WHERE id = ${whom.id}`);
+    await tx.query(sql`UPDATE iam.users SET tenant_id = ${tenantId} WHERE id = ${whom.id}`);
+    if (role === undefined) return;
+    await tx.query(sql`INSERT INTO iam.user_role_association (user_id, role_context, role_name)
+      VALUES (${whom.id}, 'iam', ${role})`);
+  });
+  return { ...whom, token: await login(near, whom.email) };
+}
+
+const loginAt = (server: TestServer, email: string) =>
+  call(server, "POST", "/auth/login", undefined, { email, password: PASSWORD });
+
+async function login(server: TestServer, email: string): Promise<string> {
+  const reply = await loginAt(server, email);
+  assert.equal(reply.status, 200, JSON.stringify(reply.body));
+  return (reply.body as unknown as Login).access_token;
+}
+
+/** Each change, heard over the bus and, where that swallows everything, by the lease running out. */
+async function inEachWeather(prove: (weather: string) => Promise<void>) {
+  const before = timesBack();
+  for (const weather of ["fair", "swallow"] as const) {
+    await prove(weather);
+    proxy.setWeather("fair");
+  }
+  while (timesBack() === before) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+test("a ban in one process is refused in the other, also with a half-open bus", async (t) => {
+  const admin = await enter(DEFAULT_TENANT, "administrator");
+  await inEachWeather(async (weather) => {
+    const [banned, other] = [await enter(), await enter()];
+    for (const { token } of [banned, other]) await warm(token);
+    proxy.setWeather(weather as "fair");
+    const path = `/v1/admin/accounts/${banned.id}`;
+    const reply = await call(near, "POST", `${path}/ban`, admin.token, { reason: "spam" });
+    assert.equal(reply.status, 204, JSON.stringify(reply.body));
+    const beganMs = performance.now();
+    assert.equal((await whoami(near, banned.token)).status, 401, "here at once");
+    const refusal = await firstRefusal(far, banned.token);
+    t.diagnostic(`${weather}: refused after ${(performance.now() - beganMs).toFixed(1)} ms`);
+    assert.equal(refusal.status, 401);
+    assert.equal((await whoami(far, other.token)).status, 200, "nobody else");
+    assert.equal((await loginAt(far, banned.email)).body["error_code"], "account_disabled");
+    assert.equal((await call(near, "POST", `${path}/reactivate`, admin.token)).status, 204);
+    assert.equal((await whoami(far, banned.token)).status, 401, "what ended stays ended");
+    assert.equal((await whoami(far, await login(far, banned.email))).status, 200);
+  });
+});
+
+test("a tenant taken out of use in one process is refused in the other, also with a half-open bus", async (t) => {
+  const admin = await enter(DEFAULT_TENANT, "administrator");
+  await inEachWeather(async (weather) => {
+    const made = await call(near, "POST", "/v1/admin/tenants", admin.token, {
+      name: `clinic-${weather}`,
+    });
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    const { id } = made.body["data"] as { id: string };
+    const [inside, outside] = [await enter(id), await enter()];
+    for (const { token } of [inside, outside]) await warm(token);
+    proxy.setWeather(weather as "fair");
+    const path = `/v1/admin/tenants/${id}`;
+    const reply = await call(near, "POST", `${path}/deactivate`, admin.token);
+    assert.equal(reply.status, 204, JSON.stringify(reply.body));
+    const beganMs = performance.now();
+    assert.notEqual((await whoami(near, inside.token)).status, 200, "here at once");
+    await firstRefusal(far, inside.token);
+    t.diagnostic(`${weather}: refused after ${(performance.now() - beganMs).toFixed(1)} ms`);
+    assert.equal((await whoami(far, outside.token)).status, 200, "no other tenant");
+    assert.notEqual((await loginAt(far, inside.email)).status, 200);
+  });
 });
 
 test("with a half-open bus nothing stale is answered once the lease is out, and it heals", async (t) => {
