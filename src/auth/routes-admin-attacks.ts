@@ -2,7 +2,7 @@ import { pageQuery, pagination, readPage, toPagination } from "../http/paging.ts
 import { json, noContent } from "../http/reply.ts";
 import { defineRoute, needs, type Route } from "../http/route.ts";
 import type { AnyRequest } from "../http/request.ts";
-import { Type } from "../http/schema.ts";
+import { closed, instant, optionalText, Type, uuid } from "../http/schema.ts";
 import { newId } from "../platform/ids.ts";
 import { platformErrors } from "../platform/errors.ts";
 import { networkLimits as limits } from "../platform/limits.ts";
@@ -17,7 +17,7 @@ import type { Invalidate } from "./index.ts";
 import { createNetworkSet, readCidr, type Cidr } from "./network/cidr.ts";
 import { deleteBlock, insertBlock, listBlocks, type NetworkBlock } from "./network/store-blocks.ts";
 import { listIncidents } from "./risk/store-incidents.ts";
-import { actorOf, ADMINS, closed, instant, optionalText, uuid } from "./routes-admin.ts";
+import { actorOf, ADMINS } from "./routes-admin.ts";
 import { callerOf, NO_STORE } from "./routes-replies.ts";
 
 export interface AdminAttackDeps {

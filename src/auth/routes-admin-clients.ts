@@ -2,14 +2,14 @@ import { pageQuery, pagination, readPage, toPagination } from "../http/paging.ts
 import { json, noContent } from "../http/reply.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import type { AnyRequest } from "../http/request.ts";
-import { Type } from "../http/schema.ts";
+import { closed, instant, Type, uuid } from "../http/schema.ts";
 import { clientLimits as limits } from "../platform/limits.ts";
 import type { Database } from "../platform/postgres.ts";
 import type { WaitForCluster } from "./index.ts";
 import type { ClientActor, Clients, ClientWithSecret } from "./oauth/clients.ts";
 import { SCOPE_PATTERN } from "./oauth/scope.ts";
 import { pageClients, type Client } from "./oauth/store.ts";
-import { actorOf, ADMINS, closed, instant, uuid } from "./routes-admin.ts";
+import { actorOf, ADMINS } from "./routes-admin.ts";
 import { callerOf, NO_STORE } from "./routes-replies.ts";
 import { waitQuery } from "./routes-schemas.ts";
 import { waitIfAsked } from "./routes-sessions.ts";

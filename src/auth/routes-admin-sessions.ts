@@ -2,13 +2,13 @@ import { pageQuery, pagination, readPage, toPagination } from "../http/paging.ts
 import { json, noContent } from "../http/reply.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import type { AnyRequest } from "../http/request.ts";
-import { Type } from "../http/schema.ts";
+import { closed, Type, uuid } from "../http/schema.ts";
 import { platformErrors } from "../platform/errors.ts";
 import { validationLimits as limits } from "../platform/limits.ts";
 import type { Database } from "../platform/postgres.ts";
 import type { WaitForCluster } from "./index.ts";
 import type { CountryOf } from "./network/country.ts";
-import { actorOf, ADMINS, closed, uuid } from "./routes-admin.ts";
+import { actorOf, ADMINS } from "./routes-admin.ts";
 import { callerOf, NO_STORE, toSessionEntry } from "./routes-replies.ts";
 import { sessionEntryProperties, waitQuery } from "./routes-schemas.ts";
 import { waitIfAsked } from "./routes-sessions.ts";

@@ -1,6 +1,7 @@
 import { pageQuery, readPage, toPagination } from "../http/paging.ts";
 import type { Principal } from "../http/principal.ts";
 import { json, noContent } from "../http/reply.ts";
+import { closed } from "../http/schema.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import type { Config } from "../platform/config.ts";
 import { platformErrors } from "../platform/errors.ts";
@@ -9,7 +10,7 @@ import { DEFAULT_TENANT_ID } from "./accounts/identifiers.ts";
 import type { InvitationOptions } from "./accounts/invitation.ts";
 import { authErrors } from "./errors.ts";
 import type { GiveAdministrator, Invalidate } from "./index.ts";
-import { ADMINS, closed } from "./routes-admin.ts";
+import { ADMINS } from "./routes-admin.ts";
 import { callerOf, NO_STORE } from "./routes-replies.ts";
 import { changePolicy, createTenant, setTenantActive } from "./tenants/administration.ts";
 import { defaultPolicy, type PolicySettings } from "./tenants/policy.ts";

@@ -1,7 +1,7 @@
 import { json } from "../http/reply.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import type { AnyRequest } from "../http/request.ts";
-import { Type } from "../http/schema.ts";
+import { closed, instant, optionalText, Type, uuid } from "../http/schema.ts";
 import { systemClock } from "../platform/clock.ts";
 import { platformErrors } from "../platform/errors.ts";
 import { revokedTokenLimits as limits } from "../platform/limits.ts";
@@ -20,7 +20,7 @@ import {
   findRevokedToken,
   type TokenToRevoke,
 } from "./revocation/tokens-store.ts";
-import { actorOf, ADMINS, closed, instant, optionalText, uuid } from "./routes-admin.ts";
+import { actorOf, ADMINS } from "./routes-admin.ts";
 import { callerOf, NO_STORE } from "./routes-replies.ts";
 import { waitQuery } from "./routes-schemas.ts";
 import { waitIfAsked } from "./routes-sessions.ts";

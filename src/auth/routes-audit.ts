@@ -1,6 +1,6 @@
 import { defineRoute, needs, type Route } from "../http/route.ts";
 import { json } from "../http/reply.ts";
-import { Type } from "../http/schema.ts";
+import { instant, Type, uuid } from "../http/schema.ts";
 import { platformErrors } from "../platform/errors.ts";
 import { auditLimits } from "../platform/limits.ts";
 import type { Database } from "../platform/postgres.ts";
@@ -29,7 +29,7 @@ const listQuery = Type.Object(
     actor: text("Who did it: an account id, `cli` or `system`"),
     subject: text("Whom it was done to: an account id"),
     action: text("Like `login.failure`"),
-    session_id: Type.Optional(Type.String({ format: "uuid" })),
+    session_id: Type.Optional(uuid),
     request_id: text("The reference of an answer"),
     network: text("IPv4 /24 or IPv6 /48, as events name it"),
     from: time("First moment"),
@@ -48,7 +48,7 @@ const listQuery = Type.Object(
 
 const eventView = Type.Object({
   number: Type.Integer(),
-  at: Type.String({ format: "date-time" }),
+  at: instant,
   action: Type.String(),
   actor: nullableText,
   subject: nullableText,
@@ -61,7 +61,7 @@ const eventView = Type.Object({
 });
 
 const decisionView = Type.Object({
-  at: Type.String({ format: "date-time" }),
+  at: instant,
   status: Type.Integer(),
   error_code: Type.String(),
   reason: Type.String(),

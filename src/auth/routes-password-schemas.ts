@@ -1,9 +1,5 @@
-import type { TProperties } from "typebox";
-import { Type } from "../http/schema.ts";
+import { closed, Type } from "../http/schema.ts";
 import { accountLimits, generatorLimits, passwordLimits } from "../platform/limits.ts";
-
-const closed = <P extends TProperties>(properties: P) =>
-  Type.Object(properties, { additionalProperties: false });
 
 export const passwordText = Type.String({
   minLength: 1,

@@ -1,6 +1,5 @@
-import type { TProperties } from "typebox";
 import { CONTEXTS } from "../http/principal.ts";
-import { Type } from "../http/schema.ts";
+import { closed, instant, optionalText, Type, uuid as id } from "../http/schema.ts";
 import {
   accountLimits,
   passwordLimits,
@@ -11,15 +10,8 @@ import {
 import { SESSION_FLAGS } from "./session/changes.ts";
 import { RISK_REASONS } from "./session/session-risk.ts";
 
-const closed = <P extends TProperties>(properties: P, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options });
-
 const nullable = <T extends ReturnType<typeof Type.String>>(schema: T) =>
   Type.Union([schema, Type.Null()]);
-
-const id = Type.String({ format: "uuid" });
-const instant = Type.String({ format: "date-time" });
-const optionalText = nullable(Type.String());
 
 const email = Type.String({
   minLength: 3,

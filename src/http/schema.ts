@@ -83,3 +83,11 @@ const constructors: { [name in keyof Constructors]: unknown } = {
 
 /** The constructors of the schemas of routes: `Type.Object({ name: Type.String() })`. */
 export const Type = Object.freeze(constructors) as Constructors;
+
+/** An object that takes no other property. */
+export const closed = <P extends Typebox.TProperties>(properties: P, options: object = {}) =>
+  Type.Object(properties, { additionalProperties: false, ...options });
+
+export const uuid = Type.String({ format: "uuid" });
+export const instant = Type.String({ format: "date-time" });
+export const optionalText = Type.Union([Type.String(), Type.Null()]);

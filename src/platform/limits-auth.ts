@@ -110,9 +110,6 @@ export const accountLimits = Object.freeze({
   usernameMaxCharacters: 32,
   nameMaxCharacters: 120,
   reasonMaxCharacters: 500,
-  /** A page of an administrator's search. */
-  pageMaxCount: 100,
-  skipMaxCount: 1_000_000,
   /** Bans that end are looked for this often. */
   reactivateEveryMs: 30_000,
   reactivateBatchMax: 100,

@@ -112,9 +112,6 @@ export const controlLimits = Object.freeze({
 });
 
 export const iamLimits = Object.freeze({
-  /** Default and greatest page of users and roles. */
-  pageMaxCount: 100,
-  skipMaxCount: 1_000_000,
   bulkUsersMaxCount: 100,
   rolePermissionsMaxCount: 32,
   issuerMaxCharacters: 512,

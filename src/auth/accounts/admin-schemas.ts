@@ -1,10 +1,8 @@
 import { pageQuery, pagination } from "../../http/paging.ts";
-import { Type } from "../../http/schema.ts";
+import { closed, instant, Type, uuid } from "../../http/schema.ts";
 import { accountLimits as limits } from "../../platform/limits.ts";
-import { closed, uuid } from "../routes-admin.ts";
 import type { ManagedAccount } from "./store-admin.ts";
 
-const instant = Type.String({ format: "date-time" });
 const nullableText = Type.Union([Type.String(), Type.Null()]);
 const nullableInstant = Type.Union([instant, Type.Null()]);
 const email = Type.String({ minLength: 3, maxLength: limits.emailMaxCharacters });

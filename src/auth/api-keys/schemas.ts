@@ -1,14 +1,10 @@
-import type { TProperties, TSchema } from "typebox";
+import type { TSchema } from "typebox";
 import { CONTEXTS } from "../../http/principal.ts";
-import { Type } from "../../http/schema.ts";
+import { closed, instant, Type, uuid as id } from "../../http/schema.ts";
 import { apiKeyLimits as limits, rateCellLimits } from "../../platform/limits.ts";
 
-const closed = <P extends TProperties>(properties: P, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options });
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
-const id = Type.String({ format: "uuid" });
-const instant = Type.String({ format: "date-time" });
 const name = Type.String({ minLength: 1, maxLength: limits.nameMaxCharacters });
 const scopes = Type.Array(Type.Enum(["read", "write"] as const), {
   minItems: 1,

@@ -1,13 +1,8 @@
 import type { TProperties } from "typebox";
-import { Type } from "../../http/schema.ts";
+import { closed, instant, Type, uuid as id } from "../../http/schema.ts";
 import { mfaLimits as limits, passwordLimits } from "../../platform/limits.ts";
 import { deviceInfo } from "../routes-schemas.ts";
 
-const closed = <P extends TProperties>(properties: P, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options });
-
-const id = Type.String({ format: "uuid" });
-const instant = Type.String({ format: "date-time" });
 const code = Type.String({ minLength: 6, maxLength: 64, description: "Six digits." });
 const base64 = Type.String({ minLength: 1, maxLength: 8_192 });
 const passkeyName = Type.String({ minLength: 1, maxLength: limits.passkeyNameMaxCharacters });

@@ -1,9 +1,8 @@
 import { pagination } from "../../http/paging.ts";
-import { Type } from "../../http/schema.ts";
+import { closed, instant, Type, uuid } from "../../http/schema.ts";
 import { platformErrors, type FieldFault } from "../../platform/errors.ts";
 import { accountLimits, tenantLimits as limits } from "../../platform/limits.ts";
 import { readCidr } from "../network/cidr.ts";
-import { closed, uuid } from "../routes-admin.ts";
 import { mergePolicy, type StoredPolicy, type TenantPolicy } from "./policy.ts";
 import type { Tenant } from "./store-admin.ts";
 
@@ -110,7 +109,7 @@ const tenantView = closed({
   policy: Type.Record(Type.String(), Type.Unknown(), { description: "What it decided." }),
   effective_policy: Type.Record(Type.String(), Type.Unknown()),
   version: Type.Integer(),
-  created_at: Type.String({ format: "date-time" }),
+  created_at: instant,
 });
 export const tenantAnswer = closed({ data: tenantView });
 export const tenantListAnswer = closed({ data: Type.Array(tenantView), pagination });

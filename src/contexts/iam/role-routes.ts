@@ -1,14 +1,8 @@
+import { readPage, toPagination } from "../../http/paging.ts";
 import { defineRoute, needs, type Route } from "../../http/route.ts";
 import { json } from "../../http/reply.ts";
 import type { Role, RoleStore } from "./role-store.ts";
-import {
-  assertPermissionsOf,
-  assertRoleName,
-  readContext,
-  readPage,
-  readVersion,
-  toPagination,
-} from "./rules.ts";
+import { assertPermissionsOf, assertRoleName, readContext, readVersion } from "./rules.ts";
 import {
   bulkAnswer,
   bulkAssignBody,

@@ -1,7 +1,6 @@
 import { CONTEXTS, hasPermission, type ContextName, type Principal } from "../../http/principal.ts";
 import type { AnyRequest } from "../../http/request.ts";
 import { platformErrors, type AppError } from "../../platform/errors.ts";
-import { iamLimits } from "../../platform/limits.ts";
 import { foreignPermissions, isRoleName } from "./catalogue.ts";
 
 function invalid(path: string, code: string, message: string): AppError {
@@ -62,21 +61,4 @@ export function readVersion(
     throw invalid("/body/version", "mismatch", "must equal If-Match");
   }
   return version;
-}
-
-export interface Page {
-  readonly skip: number;
-  readonly limit: number;
-}
-
-/** The page asked for; a limit above the greatest is lowered to it. */
-export function readPage(query: { skip?: number; limit?: number }): Page {
-  return {
-    skip: query.skip ?? 0,
-    limit: Math.min(query.limit ?? iamLimits.pageMaxCount, iamLimits.pageMaxCount),
-  };
-}
-
-export function toPagination({ skip, limit }: Page, total: number) {
-  return { page: Math.floor(skip / limit) + 1, limit, total, pages: Math.ceil(total / limit) };
 }

@@ -1,14 +1,10 @@
-import type { TProperties } from "typebox";
+import { pageQuery, pagination } from "../../http/paging.ts";
 import { CONTEXTS } from "../../http/principal.ts";
-import { Type } from "../../http/schema.ts";
+import { closed, instant, Type, uuid } from "../../http/schema.ts";
 import { iamLimits } from "../../platform/limits.ts";
 import { PERMISSIONS } from "./catalogue.ts";
 import { USER_SORTS } from "./user-store.ts";
 
-const closed = <P extends TProperties>(properties: P, options: object = {}) =>
-  Type.Object(properties, { additionalProperties: false, ...options });
-
-const uuid = Type.String({ format: "uuid" });
 const roleName = Type.String({ pattern: "^[a-z0-9_]{3,50}$", examples: ["meal_manager"] });
 /** `IAM` is the same context as `iam`. */
 const context = Type.Enum([...CONTEXTS, "IAM"]);
@@ -17,13 +13,6 @@ const permissions = Type.Array(Type.String({ pattern: "^[a-z0-9_]{1,64}$" }), {
   uniqueItems: true,
 });
 const version = Type.Integer({ minimum: 1 });
-const skip = Type.Optional(Type.Integer({ minimum: 0, maximum: iamLimits.skipMaxCount }));
-const limit = Type.Optional(
-  Type.Integer({
-    minimum: 1,
-    description: `More than ${iamLimits.pageMaxCount} is read as ${iamLimits.pageMaxCount}.`,
-  }),
-);
 
 export const userParams = closed({ user_id: uuid });
 export const heldRoleParams = closed({ user_id: uuid, context, name: roleName });
@@ -35,8 +24,7 @@ export const userCreateBody = closed({
 });
 
 export const userListQuery = closed({
-  skip,
-  limit,
+  ...pageQuery,
   sort: Type.Optional(Type.Enum([...USER_SORTS])),
   issuer: Type.Optional(Type.String({ minLength: 1, maxLength: iamLimits.issuerMaxCharacters })),
   subject: Type.Optional(Type.String({ minLength: 1, maxLength: iamLimits.subjectMaxCharacters })),
@@ -51,7 +39,7 @@ export const roleAssignBody = closed({
   version: Type.Optional(version),
 });
 
-export const roleListQuery = closed({ skip, limit, context: Type.Optional(context) });
+export const roleListQuery = closed({ ...pageQuery, context: Type.Optional(context) });
 export const roleCreateBody = closed({ context, name: roleName, permissions });
 export const roleChangeBody = closed({ permissions, version: Type.Optional(version) });
 export const bulkAssignBody = closed({
@@ -68,8 +56,8 @@ const userView = Type.Object({
   issuer: Type.String(),
   subject: Type.String(),
   roles: Type.Array(heldRoleView),
-  created_at: Type.String({ format: "date-time" }),
-  updated_at: Type.String({ format: "date-time" }),
+  created_at: instant,
+  updated_at: instant,
   version,
   discarded: Type.Boolean(),
 });
@@ -79,16 +67,9 @@ const roleView = Type.Object({
   permissions: Type.Array(Type.String()),
   built_in: Type.Boolean(),
   version,
-  created_at: Type.String({ format: "date-time" }),
-  updated_at: Type.String({ format: "date-time" }),
+  created_at: instant,
+  updated_at: instant,
 });
-const pagination = Type.Object({
-  page: Type.Integer(),
-  limit: Type.Integer(),
-  total: Type.Integer(),
-  pages: Type.Integer(),
-});
-
 export const userAnswer = Type.Object({ data: userView });
 export const userListAnswer = Type.Object({ data: Type.Array(userView), pagination });
 export const roleAnswer = Type.Object({ data: roleView });

@@ -1,15 +1,9 @@
 import { httpErrors } from "../../http/errors.ts";
+import { readPage, toPagination } from "../../http/paging.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
 import { json, noContent } from "../../http/reply.ts";
 import { platformErrors } from "../../platform/errors.ts";
-import {
-  assertPermissionsOf,
-  maySeeUser,
-  readContext,
-  readPage,
-  readVersion,
-  toPagination,
-} from "./rules.ts";
+import { assertPermissionsOf, maySeeUser, readContext, readVersion } from "./rules.ts";
 import {
   changeAnswer,
   heldRoleParams,

@@ -98,7 +98,3 @@ export function toPage(query: { readonly skip?: number; readonly limit?: number 
   const { skip = 0, limit = productLimits.pageItemsMax } = query;
   return { skip, limit: Math.min(limit, productLimits.pageItemsMax) };
 }
-
-export function paginationOf({ skip, limit }: Page, total: number) {
-  return { page: Math.floor(skip / limit) + 1, limit, total, pages: Math.ceil(total / limit) };
-}

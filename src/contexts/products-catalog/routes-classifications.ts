@@ -1,3 +1,4 @@
+import { toPagination } from "../../http/paging.ts";
 import type { Static } from "typebox";
 import { json } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
@@ -5,7 +6,7 @@ import { Type } from "../../http/schema.ts";
 import { platformErrors, type FieldFault } from "../../platform/errors.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { KINDS, PLACES, type Kind } from "./classification.ts";
-import { given, instant, instantOf, paginationOf, toPage } from "./product-query.ts";
+import { given, instant, instantOf, toPage } from "./product-query.ts";
 import {
   createClassificationWriteRoutes,
   ID,
@@ -53,7 +54,7 @@ async function listRows(store: ClassificationStore, kind: Kind, query: ListQuery
   if (faults.length > 0) throw validationFailure(faults);
   const page = toPage(query);
   const { rows, total } = await store.list(kind, filter, query.sort ?? "-created_at", page);
-  return { rows, pagination: paginationOf(page, total) };
+  return { rows, pagination: toPagination(page, total) };
 }
 
 async function findRow(store: ClassificationStore, kind: Kind, id: string) {

@@ -1,3 +1,4 @@
+import { toPagination } from "../../http/paging.ts";
 import { json, type Reply } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
 import { Type } from "../../http/schema.ts";
@@ -7,7 +8,7 @@ import { newId } from "../../platform/ids.ts";
 import type { NewProduct } from "./columns.ts";
 import { toNewProduct, withChanges } from "./product-input.ts";
 import { productJson, type ProductRow } from "./product-json.ts";
-import { paginationOf, productQuery, toPage, toProductFilter } from "./product-query.ts";
+import { productQuery, toPage, toProductFilter } from "./product-query.ts";
 import { expectedVersion } from "./rules.ts";
 import {
   enveloped,
@@ -63,7 +64,7 @@ function searchRoute({ store }: ProductRouteOptions): Route {
       const page = toPage(query);
       const filter = toProductFilter(query);
       const { products, total } = await store.list(filter, query.sort ?? "-created_at", page);
-      return productsReply(products, paginationOf(page, total));
+      return productsReply(products, toPagination(page, total));
     },
   });
 }
