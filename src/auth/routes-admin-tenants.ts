@@ -2,7 +2,8 @@ import { pageQuery, readPage, toPagination } from "../http/paging.ts";
 import type { Principal } from "../http/principal.ts";
 import { json, noContent } from "../http/reply.ts";
 import { closed } from "../http/schema.ts";
-import { defineRoute, type Route } from "../http/route.ts";
+import { defineRoute, STEP_UP, type Route } from "../http/route.ts";
+import { assertSteppedUp } from "../http/step-up.ts";
 import type { Config } from "../platform/config.ts";
 import { platformErrors } from "../platform/errors.ts";
 import { byOf } from "./accounts/administration.ts";
@@ -13,7 +14,13 @@ import type { GiveAdministrator, Invalidate } from "./index.ts";
 import { ADMINS } from "./routes-admin.ts";
 import { callerOf, NO_STORE } from "./routes-replies.ts";
 import { changePolicy, createTenant, setTenantActive } from "./tenants/administration.ts";
-import { defaultPolicy, type PolicySettings } from "./tenants/policy.ts";
+import {
+  asksLess,
+  defaultPolicy,
+  mergePolicy,
+  type PolicySettings,
+  type StoredPolicy,
+} from "./tenants/policy.ts";
 import * as schemas from "./tenants/schemas.ts";
 import { findTenant, listTenants, type Tenant } from "./tenants/store-admin.ts";
 
@@ -121,7 +128,9 @@ const policyRoute = (deps: AdminTenantDeps) =>
     method: "PUT",
     path: `${PATH}/{tenant_id}/policy`,
     summary: "Replaces what a tenant decides for itself; in force on the next request",
-    description: "What is left out is the server's default.",
+    description:
+      "What is left out is the server's default. A policy whose `mfa.mode` asks fewer people for a " +
+      "second factor than the present one needs a fresh authentication of a person.",
     tag: TAG,
     access: ADMINS,
     params: schemas.tenantParams,
@@ -129,6 +138,7 @@ const policyRoute = (deps: AdminTenantDeps) =>
     bodyExample: { policy: { sessions: { perAccount: 3 }, mfa: { mode: "required" } } },
     responses: {
       200: { description: "The tenant as it is now", schema: schemas.tenantAnswer },
+      401: { description: "`step_up_required`: `mfa.mode` becomes weaker; authenticate again" },
       409: { description: "`version_conflict`" },
       422: { description: "A field is out of its bounds, or two contradict each other" },
     },
@@ -137,7 +147,15 @@ const policyRoute = (deps: AdminTenantDeps) =>
       const { id } = await findVisible(deps, principal, params.tenant_id);
       const defaults = defaultPolicy(deps.config);
       schemas.assertCoherent(body.policy, defaults);
-      const tenant = await changePolicy(deps, id, body, byOf(principal, callerOf(request)));
+      const assertAllowed = (before: StoredPolicy) => {
+        const now = mergePolicy(defaults, body.policy);
+        // What a stolen token would do first.
+        if (asksLess(now, mergePolicy(defaults, before))) {
+          assertSteppedUp(principal, STEP_UP, deps.clock);
+        }
+      };
+      const by = byOf(principal, callerOf(request));
+      const tenant = await changePolicy(deps, id, { ...body, assertAllowed }, by);
       return json(200, { data: schemas.toTenantView(tenant, defaults) }, NO_STORE);
     },
   });

@@ -10,15 +10,29 @@ export type StepUpRule = (principal: Principal) => Rejection | undefined;
 const FACTORS: ReadonlySet<string> = new Set(["otp", "hwk", "swk"]);
 
 /** By what the token says of its authentication; the account's present factors decide which. */
-export function createStepUpRule({ maxAgeSeconds }: StepUp, clock: Clock): StepUpRule {
-  // RFC 9470 §3.
-  const challenge = `Bearer error="insufficient_user_authentication", max_age=${maxAgeSeconds}`;
-  const refusal = httpErrors.rejection("step_up_required", {
-    headers: { "www-authenticate": challenge },
-  });
+export function createStepUpRule(stepUp: StepUp, clock: Clock): StepUpRule {
+  const { maxAgeSeconds } = stepUp;
+  const refusal = httpErrors.rejection("step_up_required", { headers: challengeOf(stepUp) });
   return ({ amr, authTime, hasFactor }) => {
     const isFresh = clock.nowSeconds() - authTime <= maxAgeSeconds;
     const isEnough = !hasFactor || amr.some((method) => FACTORS.has(method));
     return isFresh && isEnough ? undefined : refusal;
   };
 }
+
+/**
+ * For a route that asks for it in some cases only. Throws `step_up_required`; `permission_denied`
+ * for a caller who is no person and cannot step up.
+ */
+export function assertSteppedUp(principal: Principal, stepUp: StepUp, clock: Clock): void {
+  if (principal.kind !== "user") {
+    throw httpErrors.failure("permission_denied", { detail: "Only a person may do this" });
+  }
+  if (createStepUpRule(stepUp, clock)(principal) === undefined) return;
+  throw httpErrors.failure("step_up_required", { headers: challengeOf(stepUp) });
+}
+
+/** RFC 9470 §3. */
+const challengeOf = ({ maxAgeSeconds }: StepUp) => ({
+  "www-authenticate": `Bearer error="insufficient_user_authentication", max_age=${maxAgeSeconds}`,
+});

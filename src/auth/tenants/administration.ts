@@ -9,7 +9,7 @@ import { recordEvent } from "../audit/store.ts";
 import type { GiveAdministrator, Invalidate } from "../index.ts";
 import type { Language } from "../mail/language.ts";
 import type { StoredPolicy } from "./policy.ts";
-import { insertTenant, updateTenant, type Tenant } from "./store-admin.ts";
+import { holdPolicy, insertTenant, updateTenant, type Tenant } from "./store-admin.ts";
 
 export interface TenantOptions {
   readonly database: Database;
@@ -60,11 +60,18 @@ export async function createTenant(
 export async function changePolicy(
   { database, invalidate }: TenantOptions,
   tenantId: string,
-  change: { readonly policy: StoredPolicy; readonly version?: number | undefined },
+  change: {
+    readonly policy: StoredPolicy;
+    readonly version?: number | undefined;
+    /** Throws where the one who asks may not change what was decided before into this. */
+    readonly assertAllowed?: ((before: StoredPolicy) => void) | undefined;
+  },
   by: By,
 ): Promise<Tenant> {
   return database.withTransaction(
     async (tx) => {
+      const before = await holdPolicy(tx, tenantId);
+      if (before !== undefined) change.assertAllowed?.(before);
       const tenant = await updateTenant(tx, tenantId, change);
       if (tenant === undefined) throw platformErrors.failure("version_conflict");
       const reason = Object.keys(change.policy).join(", ");

@@ -44,6 +44,13 @@ export interface TenantPolicy {
   };
 }
 
+const MODES: readonly TenantPolicy["mfa"]["mode"][] = ["off", "optional", "required"];
+
+/** Whether a policy asks fewer people for a second factor than the one before it. */
+export function asksLess(now: TenantPolicy, before: TenantPolicy): boolean {
+  return MODES.indexOf(now.mfa.mode) < MODES.indexOf(before.mfa.mode);
+}
+
 /** What is stored: any part of it. */
 export type StoredPolicy = {
   readonly [Section in keyof TenantPolicy]?: Partial<TenantPolicy[Section]>;

@@ -58,6 +58,14 @@ export async function insertTenant(
   return toTenant(rows[0]!);
 }
 
+/** What a tenant decided so far, held until the transaction is over. Undefined: no such tenant. */
+export async function holdPolicy(tx: Transaction, id: string): Promise<StoredPolicy | undefined> {
+  const { rows } = await tx.query<{ policy: StoredPolicy }>(
+    sql`SELECT policy FROM auth.tenants WHERE id = ${id} FOR UPDATE`,
+  );
+  return rows[0]?.policy;
+}
+
 export interface TenantChange {
   readonly policy?: StoredPolicy | undefined;
   readonly active?: boolean | undefined;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { systemClock } from "../../../src/platform/clock.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import {
@@ -148,6 +149,38 @@ test("a policy is in force on the next request, refuses what is out of bounds, a
   }
   assert.equal((await put({})).status, 200);
   assert.equal((await login("boss@north.example")).status, 200);
+});
+
+test("a weaker second factor needs a fresh authentication of a person; nothing else does", async () => {
+  const west = await openTenant("west");
+  const put = (token: string, policy: object) =>
+    app.call("PUT", at(west.id, "/policy"), { token, body: { policy } });
+  const later = await startApp({
+    database: db.database,
+    keyRing: app.keyRing,
+    clock: { ...systemClock, nowSeconds: () => systemClock.nowSeconds() + 700 },
+  });
+  const putLater = (policy: object) =>
+    later.call("PUT", at(west.id, "/policy"), { token: west.token, body: { policy } });
+  assert.equal((await putLater({ mfa: { mode: "required" } })).status, 200, "stronger");
+  assert.equal(
+    (await putLater({ mfa: { mode: "required" }, risk: { refuseScore: 90 } })).status,
+    200,
+  );
+  for (const weaker of [{ mfa: { mode: "off" } }, { mfa: { mode: "optional" } }, {}]) {
+    const answer = await putLater(weaker);
+    assert.equal(codeOf(answer), "401 step_up_required", JSON.stringify(weaker));
+    assert.match(answer.headers["www-authenticate"]!, /max_age=600/);
+  }
+  const shown = await app.call("GET", at(west.id), { token: west.token });
+  assert.equal(shown.body.data.effective_policy.mfa.mode, "required");
+  const made = await app.call("POST", "/auth/api-keys", {
+    token: root.access_token,
+    body: { name: "k", scopes: ["read", "write"], permissions: { iam: ["manage_users"] } },
+  });
+  assert.equal(made.status, 201, made.text);
+  assert.equal(codeOf(await put(made.body.key, {})), "403 permission_denied");
+  assert.equal((await put(west.token, {})).status, 200, "fresh enough");
 });
 
 test("of a tenant that is deactivated nobody gets in and no token counts; then they do again", async () => {
