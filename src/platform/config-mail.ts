@@ -40,8 +40,13 @@ function readSmtp(reader: EnvironmentReader, inProduction: boolean): SmtpSetting
   const url = URL.canParse(given) ? new URL(given) : undefined;
   const tls = url?.searchParams.get("tls") ?? undefined;
   const names = url === undefined ? [] : [...url.searchParams.keys()];
+  const [user, password] = [decoded(url?.username), decoded(url?.password)];
   if (
     url === undefined ||
+    user === undefined ||
+    password === undefined ||
+    !["", "/"].includes(url.pathname) ||
+    url.hash !== "" ||
     !["smtp:", "smtps:"].includes(url.protocol) ||
     url.hostname === "" ||
     names.some((name) => name !== "tls") ||
@@ -49,7 +54,8 @@ function readSmtp(reader: EnvironmentReader, inProduction: boolean): SmtpSetting
   ) {
     // The text may hold a password: it is not repeated.
     reader.fault(
-      "SMTP_URL must be like smtp://user:password@host:587 or smtps://… (?tls=required)",
+      "SMTP_URL must be like smtp://user:password@host:587 or smtps://… (?tls=required), with %40 " +
+        "for @, %25 for % and the like in user and password",
     );
     return undefined;
   }
@@ -60,9 +66,18 @@ function readSmtp(reader: EnvironmentReader, inProduction: boolean): SmtpSetting
     port: url.port === "" ? (secure ? 465 : 587) : Number(url.port),
     secure,
     requireTls: tls === undefined ? inProduction && !isLocal : tls === "required",
-    user: url.username === "" ? undefined : decodeURIComponent(url.username),
-    password: url.password === "" ? undefined : decodeURIComponent(url.password),
+    user: user === "" ? undefined : user,
+    password: password === "" ? undefined : password,
   };
+}
+
+/** Undefined for a text whose percent signs mean nothing. */
+function decoded(text = ""): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function readSender(reader: EnvironmentReader, publicUrl: string): MailSender {

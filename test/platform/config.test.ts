@@ -375,6 +375,12 @@ test("mail settings that cannot work stop the start, without their password", ()
     "smtp://",
     "smtp://u:sesame@h?logger=true",
     "smtp://u:sesame@h?tls=no",
+    "smtp://u:sesame%@h",
+    "smtp://%zz:sesame@h",
+    "smtp://u:sesame@h/inbox",
+    "smtp://u:sesame@h#x",
+    "smtp://u:sesame@h:port",
+    "http://u:sesame@h",
   ]) {
     const [fault, ...more] = faultsOf({ SMTP_URL: url });
     assert.match(fault ?? "", /^SMTP_URL must be like/);

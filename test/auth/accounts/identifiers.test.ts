@@ -76,3 +76,9 @@ test("what is typed at login is an address if it has an @, else a user name", ()
   assert.deepEqual(toIdentifier(" Ana@Example.com "), { email: "ana@example.com" });
   assert.deepEqual(toIdentifier("Ana"), { username: "ana" });
 });
+
+test("what is typed at a login is composed and folded as it was when it was stored", () => {
+  for (const typed of ["cafe\u0301@Example.com", " caf\u00e9@example.com "]) {
+    assert.deepEqual(toIdentifier(typed), { email: normaliseEmail("caf\u00e9@example.com") });
+  }
+});

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";
+import { platformErrors } from "../../../src/platform/errors.ts";
 import { renderPrometheus } from "../../../src/platform/metrics-text.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
@@ -163,6 +164,30 @@ test("guesses of the present password are counted before they are looked at", as
   assert.equal(statuses.filter((status) => status === 422).length, 3);
   assert.equal(statuses.filter((status) => status === 429).length, 27);
   assert.equal(calls.verify, 3);
+});
+
+test("a password that was not looked at, because too many waited, is no guess", async () => {
+  const ana = await registerSomebody(app);
+  const inline = createInlinePasswords();
+  let isFull = true;
+  const full = await startApp({
+    database: db.database,
+    keyRing: app.keyRing,
+    passwords: {
+      ...inline,
+      async verify(...given) {
+        if (isFull) throw platformErrors.failure("overloaded");
+        return inline.verify(...given);
+      },
+    },
+    budgets: { passwordAccount: { count: 1, seconds: 600 } },
+  });
+  for (let round = 0; round < 3; round++) {
+    const answer = await change(ana.access_token, ana.password, NEW, {}, full);
+    assert.deepEqual([answer.status, answer.body.error_code], [503, "overloaded"]);
+  }
+  isFull = false;
+  assert.equal((await change(ana.access_token, ana.password, NEW, {}, full)).status, 200);
 });
 
 test("a right one makes the budget whole again", async () => {
