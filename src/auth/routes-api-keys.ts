@@ -77,7 +77,7 @@ const listRoute = ({ database }: ApiKeyRouteDeps) =>
     responses: { 200: { description: "The keys", schema: apiKeysAnswer } },
     async handler({ principal }) {
       const keys = await listKeys(database, ownAccountId(principal));
-      return json(200, { api_keys: keys.map(toView) }, NO_STORE);
+      return json(200, { api_keys: keys.map(toKeyView) }, NO_STORE);
     },
   });
 
@@ -98,7 +98,7 @@ const findRoute = ({ database }: ApiKeyRouteDeps) =>
       const accountId = ownAccountId(principal);
       const key = await findKey(database, { id: params.api_key_id, accountId });
       if (key === undefined) throw platformErrors.failure("not_found");
-      return json(200, toView(key), NO_STORE);
+      return json(200, toKeyView(key), NO_STORE);
     },
   });
 
@@ -167,10 +167,11 @@ function toWishes(body: Static<typeof apiKeyBody>) {
 }
 
 function made(status: number, { key, text }: MadeKey) {
-  return json(status, { api_key: toView(key), key: text }, NO_STORE);
+  return json(status, { api_key: toKeyView(key), key: text }, NO_STORE);
 }
 
-function toView(key: ApiKey) {
+/** `api_key` of the answers. */
+export function toKeyView(key: ApiKey) {
   return {
     id: key.id,
     name: key.name,

@@ -37,6 +37,7 @@ import { createKeyRoutes } from "./routes-keys.ts";
 import { createAuditRoutes } from "./routes-audit.ts";
 import { createAddressRoutes } from "./routes-address.ts";
 import { createAdminAccountRoutes } from "./routes-admin-accounts.ts";
+import { createAdminKeyRoutes } from "./routes-admin-api-keys.ts";
 import { createAdminTenantRoutes } from "./routes-admin-tenants.ts";
 import { createEmailRoutes } from "./routes-email.ts";
 import { createLoginRoutes } from "./routes-login.ts";
@@ -133,6 +134,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createEmailRoutes(deps),
     ...createAddressRoutes(deps),
     ...createAdminAccountRoutes(deps),
+    ...createAdminKeyRoutes(deps),
     ...createAdminAttackRoutes({ database, invalidate }),
     ...createUnlockRoutes({ database, throttle }),
     ...createAdminTenantRoutes(deps),

@@ -1,9 +1,11 @@
+import { makeKeyText } from "../../src/auth/api-keys/key-text.ts";
+import { insertKey } from "../../src/auth/api-keys/store.ts";
 import { createInlinePasswords } from "../../src/auth/password/run-tasks.ts";
 import { issueOneTimeToken, type OneTimePurpose } from "../../src/auth/one-time/store.ts";
 import { newId } from "../../src/platform/ids.ts";
 import type { Database } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
-import type { Callers } from "../support/callers.ts";
+import { DEFAULT_TENANT, type Callers } from "../support/callers.ts";
 import type { TestCaller } from "./route-table.ts";
 
 export interface AccountRequestsOptions {
@@ -54,6 +56,19 @@ export async function createAccountRequests({ database, callers, made }: Account
   };
   return {
     invited,
+    async apiKeyIdOf(accountId: string) {
+      const { id, digest } = makeKeyText(newId());
+      const wishes = {
+        name: "a key",
+        scopes: ["read"],
+        permissions: {},
+        lifeSeconds: 600,
+      } as const;
+      const limits = { rate: undefined, quota: undefined };
+      const whose = { id, digest, accountId, tenantId: DEFAULT_TENANT };
+      await database.withTransaction((tx) => insertKey(tx, { ...wishes, ...limits, ...whose }));
+      return id;
+    },
     tenantId: () => made("/v1/admin/tenants", newTenant()),
     /** Undefined for a route of another kind. */
     body: async (label: string, caller: TestCaller) => bodies[label]?.(caller),

@@ -134,7 +134,8 @@ export async function openRouteTable() {
   };
   const accounts = await createAccountRequests({ database: database.database, callers, made });
   const factors = createFactorRequests({ database: database.database, callers, ask });
-  const makers: Record<string, (operation: Operation, caller: TestCaller) => Promise<string>> = {
+  type Maker = (operation: Operation, caller: TestCaller, path: string) => Promise<string>;
+  const makers: Record<string, Maker> = {
     product_id: () => made("/v1/products", newProduct()),
     id: ({ path }) => made(path.replace("/{id}", ""), { name: newId() }),
     user_id: async () => (await callers.makeCaller()).id,
@@ -144,7 +145,9 @@ export async function openRouteTable() {
     passkey_id: (_, caller) => factors.passkeyId(caller),
     device_id: (_, caller) => factors.trustedDeviceId(caller),
     session_id: async (_, caller) => (await callers.openTokens(caller)).sessionId,
-    api_key_id: async (_, caller) => {
+    api_key_id: async (_, caller, path) => {
+      const [, accountId] = /^\/v1\/admin\/accounts\/([^/]+)/.exec(path) ?? [];
+      if (accountId !== undefined) return accounts.apiKeyIdOf(accountId);
       const body = { name: "a key", scopes: ["read"] };
       const { token } = caller;
       const answer = await ask({ method: "POST", path: "/auth/api-keys", token, body });
@@ -184,7 +187,7 @@ export async function openRouteTable() {
   async function goodRequest(operation: Operation, caller: TestCaller): Promise<GoodRequest> {
     let { path } = operation;
     for (const [text, name] of operation.path.matchAll(/\{([a-z_]+)\}/g)) {
-      path = path.replace(text, await makers[name!]!(operation, caller));
+      path = path.replace(text, await makers[name!]!(operation, caller, path));
     }
     const required = operation.parameters.filter(({ in: place }) => place === "query");
     if (path.endsWith("similar-names")) path += "?name=arroz";
