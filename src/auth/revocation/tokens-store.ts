@@ -45,7 +45,7 @@ export async function addRevokedTokens(
       FROM unnest(${tokens.map(({ tokenId }) => tokenId)}::text[],
                   ${tokens.map(({ expiresAt }) => expiresAt ?? null)}::float8[])
         AS given (token_id, expires_at)
-     ORDER BY token_id, expires_at DESC NULLS FIRST
+     ORDER BY token_id, expires_at DESC NULLS LAST
     ON CONFLICT (token_id, tenant_id) DO UPDATE
       SET expires_at = greatest(r.expires_at, excluded.expires_at)
     RETURNING (xmax = 0) AS "isNew"`);
