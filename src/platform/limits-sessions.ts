@@ -23,6 +23,8 @@ export const clientLimits = Object.freeze({
   audiencesMaxCount: 16,
   audienceMaxCharacters: 255,
   perTenantMaxCount: 1_000,
+  /** Live refresh tokens of one client; one more ends the one used the longest ago. */
+  grantsMaxCount: 100,
   /** How long a replaced secret stays good at most, and when nothing is said. */
   overlapMaxSeconds: 7 * 86_400,
   overlapSeconds: 86_400,

@@ -13,6 +13,8 @@ export const budgetSizes = Object.freeze({
   registerNetwork: budget(100, 3_600),
   /** Revocations by an account itself: each wakes every process. */
   revokeAccount: budget(60, 60),
+  /** Tokens that a machine client takes back. */
+  revokeClient: budget(60, 60),
   /** Guesses of the present password by somebody who is logged in. */
   passwordAccount: budget(10, 900),
   /** Passwords that somebody would like to know the strength of. */

@@ -11,7 +11,7 @@ import type { BlockOf } from "../network/blocks.ts";
 import { callerOf } from "../routes-replies.ts";
 import { networkOf } from "../throttle/network.ts";
 import type { Throttle } from "../throttle/throttle.ts";
-import { oauthError, type OAuthError } from "./oauth-error.ts";
+import { oauthError, tooMany, type OAuthError } from "./oauth-error.ts";
 import type { Parameters } from "./parameters.ts";
 import { isSecretOf } from "./secret.ts";
 import { findClient, type Client } from "./store.ts";
@@ -75,8 +75,7 @@ export function createAuthenticateClient(options: ClientAuthOptions): Authentica
     const refused = wasTrusted ? undefined : await take();
     if (refused !== undefined) {
       outcomes.throttled.add();
-      const retry = { "retry-after": String(refused.retryAfterSeconds) };
-      return oauthError("temporarily_unavailable", retry);
+      return tooMany(refused.retryAfterSeconds);
     }
     const isId = normaliseUuid(id) === id;
     const client = (isId ? await clients.get(id) : undefined) ?? undefined;

@@ -1,17 +1,13 @@
-import { isRejection, platformErrors } from "../../platform/errors.ts";
-import type { Database } from "../../platform/postgres.ts";
-import type { Authenticate } from "../index.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { parseToken } from "../token/parse.ts";
 import { isAuthentic, parseRefreshToken } from "../session/refresh-token.ts";
 import { findRefreshProof } from "../session/store-refresh.ts";
+import { readShownToken, type ShownTokenSources } from "./shown-token.ts";
 import { findGrant } from "./store-grants.ts";
 import type { Client } from "./store.ts";
 
-export interface IntrospectionOptions {
-  readonly authenticate: Authenticate;
-  readonly database: Pick<Database, "read">;
-  readonly keyRing: Pick<KeyRing, "refreshKey">;
+export interface IntrospectionOptions extends ShownTokenSources {
+  readonly keyRing: ShownTokenSources["keyRing"] & Pick<KeyRing, "refreshKey">;
   readonly ownIssuer: string;
 }
 
@@ -37,17 +33,12 @@ export async function introspectToken(
 }
 
 async function introspectAccess(
-  { authenticate }: IntrospectionOptions,
+  options: IntrospectionOptions,
   { tenantId }: Client,
   token: string,
 ): Promise<TokenIntrospection> {
-  // Whoever asks has shown who it is; that its own callers send garbage is not its doing.
-  const principal = await authenticate(token, "");
-  if (isRejection(principal)) {
-    if (principal.status < 500 && principal.status !== 429) return INACTIVE;
-    throw platformErrors.failure("unavailable", { note: principal.code });
-  }
-  if (principal.tenantId !== tenantId) return INACTIVE;
+  const shown = await readShownToken(options, token);
+  if (shown === undefined || shown.tenantId !== tenantId) return INACTIVE;
   const parsed = parseToken(token);
   const claims = "payload" in parsed ? (parsed.payload as Record<string, unknown>) : {};
   const said = [
@@ -69,9 +60,9 @@ async function introspectAccess(
     ...Object.fromEntries(
       said.filter((name) => name in claims).map((name) => [name, claims[name]]),
     ),
-    client_id: principal.clientId ?? null,
-    username: principal.username ?? null,
-    kind: principal.kind,
+    client_id: shown.clientId ?? null,
+    username: shown.username ?? null,
+    kind: shown.kind,
   };
 }
 

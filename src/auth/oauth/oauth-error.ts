@@ -11,7 +11,7 @@ const ERRORS = {
   unsupported_token_type: { status: 400, text: "The token type is not supported" },
   invalid_scope: { status: 400, text: "The scope is unknown or more than the client may ask for" },
   invalid_target: { status: 400, text: "The client has no such audience" },
-  temporarily_unavailable: { status: 429, text: "Too many failed attempts" },
+  temporarily_unavailable: { status: 429, text: "Too many attempts" },
 } as const;
 export type OAuthErrorCode = keyof typeof ERRORS;
 
@@ -29,6 +29,11 @@ export function oauthError(
   headers: Readonly<Record<string, string>> = {},
 ): OAuthError {
   return { error, headers };
+}
+
+/** A budget has no unit left. */
+export function tooMany(retryAfterSeconds: number): OAuthError {
+  return oauthError("temporarily_unavailable", { "retry-after": String(retryAfterSeconds) });
 }
 
 export function isOAuthError(value: object): value is OAuthError {

@@ -4,8 +4,10 @@ import { platformErrors } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import { sessionLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { placeOf } from "../audit/place.ts";
 import { recordEvent } from "../audit/store.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
+import type { Caller } from "../session/open.ts";
 import { isAuthentic, makeRefreshToken, parseRefreshToken } from "../session/refresh-token.ts";
 import { issueClientToken, type GrantOptions, type TokenAnswer } from "./client-token.ts";
 import { oauthError, type OAuthError } from "./oauth-error.ts";
@@ -15,7 +17,7 @@ import { endGrant, findGrant, insertGrant, rotateGrant } from "./store-grants.ts
 import type { Client } from "./store.ts";
 
 export interface RefreshGrantOptions extends GrantOptions {
-  readonly database: Pick<Database, "read" | "query">;
+  readonly database: Pick<Database, "read" | "query" | "withTransaction">;
   readonly keyRing: GrantOptions["keyRing"] & Pick<KeyRing, "refreshKey">;
   readonly config: GrantOptions["config"] &
     Pick<Config, "refreshTokenSeconds" | "sessionAbsoluteSeconds">;
@@ -30,11 +32,12 @@ export async function openGrant(
   const key = keyRing.refreshKey();
   const id = newId(clock);
   const refreshSecret = randomBytes(sessionLimits.refreshSecretBytes);
-  await insertGrant(database, {
+  const grant = {
     ...{ id, client, scope, audience, refreshSecret, refreshKid: key.kid },
     idleSeconds: config.refreshTokenSeconds,
     absoluteSeconds: config.sessionAbsoluteSeconds,
-  });
+  };
+  await database.withTransaction((tx) => insertGrant(tx, grant));
   return makeRefreshToken(id, 0, refreshSecret, key);
 }
 
@@ -46,6 +49,7 @@ export async function grantRefreshToken(
   options: RefreshGrantOptions,
   client: Client,
   { refresh_token: text, scope: asked }: Parameters,
+  caller: Caller,
 ): Promise<TokenAnswer | OAuthError> {
   const { database, keyRing } = options;
   if (text === undefined) return oauthError("invalid_request");
@@ -64,11 +68,7 @@ export async function grantRefreshToken(
   const refreshKid = keyRing.refreshKey().kid;
   const rotated = await rotateGrant(database, grantId, client, { counter, refreshKid });
   if (rotated === undefined) {
-    if (await endGrant(database, grantId, counter)) {
-      const { id: subject, tenantId } = client;
-      const reason = `counter ${counter} of a client`;
-      await recordEvent(database, { action: "refresh.reuse", subject, tenantId, reason });
-    }
+    await endReused(database, client, { grantId, counter, caller });
     return oauthError("invalid_grant");
   }
   const successor = keyRing.refreshKey(rotated.refreshKid);
@@ -78,4 +78,25 @@ export async function grantRefreshToken(
     ...(await issueClientToken(options, client, words.join(" "), proof.audience)),
     refresh_token: makeRefreshToken(grantId, rotated.counter, proof.refreshSecret, successor),
   };
+}
+
+/** Ends the grant and writes it down, both or neither: an end that nobody hears of is no alarm. */
+function endReused(
+  database: RefreshGrantOptions["database"],
+  { id: subject, tenantId }: Client,
+  {
+    grantId,
+    counter,
+    caller,
+  }: { readonly grantId: string; readonly counter: number; readonly caller: Caller },
+): Promise<void> {
+  return database.withTransaction(
+    async (tx) => {
+      if (!(await endGrant(tx, grantId, counter))) return;
+      const reason = `counter ${counter} of a client`;
+      const event = { action: "refresh.reuse", subject, tenantId, reason } as const;
+      await recordEvent(tx, { ...event, ...placeOf(caller) });
+    },
+    { revocation: true },
+  );
 }

@@ -4,6 +4,7 @@ import type { AnyRequest } from "../../http/request.ts";
 import { Type } from "../../http/schema.ts";
 import type { FormBody } from "../../http/form.ts";
 import { clientLimits as limits } from "../../platform/limits.ts";
+import { callerOf } from "../routes-replies.ts";
 import type { AuthenticateClient } from "./client-auth.ts";
 import { introspectToken, type IntrospectionOptions } from "./introspection.ts";
 import {
@@ -14,17 +15,17 @@ import {
   type OAuthError,
 } from "./oauth-error.ts";
 import { readParameters, type Parameters } from "./parameters.ts";
-import { revokeShownToken, type ShownTokenOptions } from "./revocation.ts";
+import { revokeShownToken, type RevocationOptions } from "./revocation.ts";
 import type { Client } from "./store.ts";
 import { grantRefreshToken, type RefreshGrantOptions } from "./refresh.ts";
 import { grantClientCredentials } from "./token.ts";
 
 export interface OAuthRouteDeps
-  extends RefreshGrantOptions, IntrospectionOptions, ShownTokenOptions {
+  extends RefreshGrantOptions, IntrospectionOptions, RevocationOptions {
   readonly authenticateClient: AuthenticateClient;
-  readonly config: RefreshGrantOptions["config"];
-  readonly database: ShownTokenOptions["database"];
-  readonly keyRing: RefreshGrantOptions["keyRing"];
+  readonly config: RefreshGrantOptions["config"] & IntrospectionOptions["config"];
+  readonly database: RevocationOptions["database"];
+  readonly keyRing: RefreshGrantOptions["keyRing"] & IntrospectionOptions["keyRing"];
 }
 
 /** A client names itself by the header `Authorization: Basic` or in the form (RFC 6749 §2.3.1). */
@@ -54,7 +55,7 @@ export function createOAuthRoutes(deps: OAuthRouteDeps): Route[] {
         ...CREDENTIALS,
       }),
       bodyExample: { grant_type: "client_credentials", scope: "iam:access_basic_features" },
-      handler: answer((client, parameters) => token(deps, client, parameters)),
+      handler: answer((client, parameters, request) => token(deps, client, parameters, request)),
     }),
     defineRoute({
       ...common("/oauth/introspect", "Tells a machine client about a token (RFC 7662)"),
@@ -99,7 +100,7 @@ const common = (path: string, summary: string) =>
       400: { description: "`error` says why" },
       401: { description: "`invalid_client`" },
       403: { description: "`access_denied`: the network is blocked" },
-      429: { description: "Too many wrong secrets" },
+      429: { description: "`temporarily_unavailable`: too many wrong secrets, or revocations" },
     },
   }) as const;
 
@@ -120,10 +121,13 @@ async function token(
   deps: OAuthRouteDeps,
   client: Client,
   parameters: Parameters,
+  request: AnyRequest,
 ): Promise<object | OAuthError> {
   const { grant_type: grantType } = parameters;
   if (grantType === undefined) return oauthError("invalid_request");
   if (grantType === "client_credentials") return grantClientCredentials(deps, client, parameters);
-  if (grantType === "refresh_token") return grantRefreshToken(deps, client, parameters);
+  if (grantType === "refresh_token") {
+    return grantRefreshToken(deps, client, parameters, callerOf(request));
+  }
   return oauthError("unsupported_grant_type");
 }

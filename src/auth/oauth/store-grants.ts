@@ -1,5 +1,5 @@
-import { sessionLimits } from "../../platform/limits.ts";
-import type { Database } from "../../platform/postgres.ts";
+import { clientLimits, sessionLimits } from "../../platform/limits.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { Client } from "./store.ts";
 
@@ -14,16 +14,24 @@ export interface NewGrant {
   readonly absoluteSeconds: number;
 }
 
-export async function insertGrant(
-  database: Pick<Database, "query">,
-  grant: NewGrant,
-): Promise<void> {
+/**
+ * A client that has as many live grants as it may loses the one that was used the longest ago.
+ * Makers of one client take turns, so that parallel ones cannot pass the limit together.
+ */
+export async function insertGrant(tx: Transaction, grant: NewGrant): Promise<void> {
+  const { client } = grant;
+  await tx.query(sql`
+    SELECT pg_advisory_xact_lock(hashtextextended(${`client_grants:${client.id}`}, 0))`);
+  await tx.query(sql`
+    DELETE FROM auth.client_grants WHERE id IN (
+      SELECT g.id FROM auth.client_grants g WHERE ${alive(client)}
+       ORDER BY g.rotated_at DESC, g.id DESC OFFSET ${clientLimits.grantsMaxCount - 1})`);
   const absolute = sql`now() + make_interval(secs => ${grant.absoluteSeconds})`;
-  await database.query(sql`
+  await tx.query(sql`
     INSERT INTO auth.client_grants
       (id, client_id, session_id, scope, audience, refresh_kid, refresh_secret, idle_seconds,
        absolute_expires_at, expires_at)
-    VALUES (${grant.id}, ${grant.client.id}, ${grant.client.sessionId}, ${grant.scope},
+    VALUES (${grant.id}, ${client.id}, ${client.sessionId}, ${grant.scope},
             ${grant.audience}, ${grant.refreshKid}, ${grant.refreshSecret}, ${grant.idleSeconds},
             ${absolute}, least(${absolute}, now() + make_interval(secs => ${grant.idleSeconds})))`);
 }
@@ -95,23 +103,21 @@ export async function rotateGrant(
   return rows[0] && { counter: rows[0].counter, refreshKid: rows[0].refresh_kid };
 }
 
-/** Ends a grant for good. */
-export async function revokeGrant(
-  database: Pick<Database, "query">,
-  grantId: string,
-): Promise<void> {
-  await database.query(sql`
+/** Ends a grant for good; false: it was over already. */
+export async function revokeGrant(tx: Transaction, grantId: string): Promise<boolean> {
+  const { rowCount } = await tx.query(sql`
     UPDATE auth.client_grants SET ended_at = now(), expires_at = least(expires_at, now())
      WHERE id = ${grantId} AND ended_at IS NULL`);
+  return rowCount > 0;
 }
 
 /** Ends a grant whose authentic token `rotateGrant` refused; false: it was over already. */
 export async function endGrant(
-  database: Pick<Database, "query">,
+  tx: Transaction,
   grantId: string,
   counter: number,
 ): Promise<boolean> {
-  const { rowCount } = await database.query(sql`
+  const { rowCount } = await tx.query(sql`
     UPDATE auth.client_grants SET ended_at = now(), expires_at = least(expires_at, now())
      WHERE id = ${grantId} AND ended_at IS NULL AND counter <> ${counter}::int`);
   return rowCount > 0;

@@ -124,3 +124,44 @@ test("somebody else's token takes a client that manages users, of the same tenan
   assert.equal((await revoke(manager, next.body.refresh_token)).status, 200);
   assert.equal(await whoami(next.body.access_token), 401, "a refresh token goes with its session");
 });
+
+test("a client has a budget of what it takes back, and each is written down with its place", async () => {
+  const narrow = await startApp({
+    database: db.database,
+    keyRing: app.keyRing,
+    budgets: { revokeClient: { count: 3, seconds: 600 } },
+  });
+  const machine = await makeMachine(app, admin, [BASIC, MANAGE], ["iam/administrator"], {
+    refresh_tokens: true,
+  });
+  const take = (token: string) =>
+    narrow.call("POST", "/oauth/revoke", { headers: basic(machine), form: { token } });
+  const answer = async () => (await askToken(narrow, machine)).body;
+  const ana = await registerSomebody(app);
+  const grant = (await answer()).refresh_token as string;
+  const issued = (await answer()).access_token as string;
+  for (const token of ["nonsense", grant, grant, issued, ana.refresh_token]) {
+    assert.equal((await take(token)).status, 200);
+  }
+  const left = await answer();
+  for (const token of [left.access_token, left.refresh_token]) {
+    const refused = await take(token);
+    assert.deepEqual([refused.status, refused.body.error], [429, "temporarily_unavailable"]);
+    assert.ok(Number(refused.headers["retry-after"]) > 0);
+  }
+  assert.equal((await ask(machine, left.access_token)).body.active, true, "it lives on");
+  assert.equal((await ask(machine, left.refresh_token)).body.active, true);
+  const { rows } = await db.database.query<{ action: string; subject: string; network: string }>(
+    sql`SELECT action, subject, network FROM auth.audit_log WHERE actor = ${machine.id}
+         ORDER BY number`,
+  );
+  assert.deepEqual(
+    rows.map(({ action }) => action),
+    ["token.revoke", "token.revoke", "session.end"],
+  );
+  assert.equal(rows[0]!.subject, machine.id);
+  assert.ok(
+    rows.every(({ network }) => network === "192.0.2.0/24"),
+    JSON.stringify(rows),
+  );
+});

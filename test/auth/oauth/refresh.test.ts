@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { removeExpiredGrants } from "../../../src/auth/oauth/store-grants.ts";
+import { insertGrant, removeExpiredGrants } from "../../../src/auth/oauth/store-grants.ts";
+import { findClient } from "../../../src/auth/oauth/store.ts";
+import { newId } from "../../../src/platform/ids.ts";
+import { clientLimits } from "../../../src/platform/limits.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerAdmin, registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
@@ -44,9 +47,9 @@ test("a client that was registered for it refreshes; each token is good once", a
   );
   assert.deepEqual(codeOf(await refresh(machine, first.body.refresh_token)), INVALID);
   assert.deepEqual(codeOf(await refresh(machine, third.body.refresh_token)), INVALID, "it is over");
-  const { rows } = await db.database.query(sql`SELECT FROM auth.audit_log
+  const { rows } = await db.database.query(sql`SELECT network FROM auth.audit_log
     WHERE subject = ${machine.id} AND action = 'refresh.reuse'`);
-  assert.equal(rows.length, 1);
+  assert.deepEqual(rows, [{ network: "192.0.2.0/24" }]);
 });
 
 test("a refresh token is good for its own client only, and for no session's route", async () => {
@@ -88,4 +91,53 @@ test("parallel uses of one token make one successor, and expired grants are remo
   await db.database.query(sql`UPDATE auth.client_grants SET expires_at = now() - interval '2 days'
     WHERE client_id = ${machine.id}`);
   assert.equal(await removeExpiredGrants(db.database), 1);
+});
+
+test("a reuse that cannot be written down ends nothing, and the next one does both", async () => {
+  const machine = await makeRefreshing();
+  const { refresh_token: token } = (await askToken(app, machine)).body;
+  const { refresh_token: second } = (await refresh(machine, token)).body;
+  const { refresh_token: third } = (await refresh(machine, second)).body;
+  const guard = (verb: "ADD" | "DROP") =>
+    verb === "ADD"
+      ? sql`ALTER TABLE auth.audit_log ADD CONSTRAINT no_reuse
+              CHECK (action <> 'refresh.reuse') NOT VALID`
+      : sql`ALTER TABLE auth.audit_log DROP CONSTRAINT no_reuse`;
+  await db.database.query(guard("ADD"));
+  assert.equal((await refresh(machine, token)).status, 500);
+  await db.database.query(guard("DROP"));
+  const { rows } = await db.database.query(sql`
+    SELECT FROM auth.client_grants WHERE client_id = ${machine.id} AND ended_at IS NULL`);
+  assert.equal(rows.length, 1);
+  assert.deepEqual(codeOf(await refresh(machine, token)), INVALID);
+  assert.deepEqual(codeOf(await refresh(machine, third)), INVALID, "it is over now");
+});
+
+test("a client has so many live grants; one more ends the one used the longest ago", async () => {
+  const machine = await makeRefreshing();
+  const oldest = (await askToken(app, machine)).body.refresh_token as string;
+  const used = (await askToken(app, machine)).body.refresh_token as string;
+  const unused = (await askToken(app, machine)).body.refresh_token as string;
+  const client = (await findClient(db.database, machine.id))!;
+  const add = () =>
+    db.database.withTransaction((tx) =>
+      insertGrant(tx, {
+        ...{ id: newId(), client, scope: BASIC, audience: "a", refreshKid: "k" },
+        ...{ refreshSecret: Buffer.alloc(32, 1), idleSeconds: 600, absoluteSeconds: 600 },
+      }),
+    );
+  for (let made = 3; made < clientLimits.grantsMaxCount; made += 7) {
+    const rest = Math.min(7, clientLimits.grantsMaxCount - made);
+    await Promise.all(Array.from({ length: rest }, add));
+  }
+  const next = (await refresh(machine, used)).body.refresh_token as string;
+  const last = (await askToken(app, machine)).body.refresh_token as string;
+  assert.deepEqual(codeOf(await refresh(machine, oldest)), INVALID);
+  await add();
+  assert.deepEqual(codeOf(await refresh(machine, unused)), INVALID);
+  for (const token of [next, last]) assert.equal((await refresh(machine, token)).status, 200);
+  await Promise.all(Array.from({ length: 12 }, add));
+  const { rows } = await db.database.query<{ n: number }>(sql`
+    SELECT count(*)::int AS n FROM auth.client_grants WHERE client_id = ${machine.id}`);
+  assert.deepEqual(rows, [{ n: clientLimits.grantsMaxCount }]);
 });
