@@ -195,6 +195,19 @@ test("an administrator changes names and address; the new one is unproven, the o
   assert.equal(codeOf(late), "409 version_conflict");
 });
 
+test("a link of before to a new password is void when an administrator changes the address", async () => {
+  const ana = await registerSomebody(app);
+  await app.call("POST", "/auth/password/reset", { body: { email: ana.email } });
+  await app.deliverRequests();
+  const token = tokenIn((await app.mailsTo(ana.email))[0]);
+  const body = { email: `moved-${ana.email}` };
+  assert.equal((await app.call("PATCH", at(ana), { ...as(admin), body })).status, 200);
+  const stale = await app.call("PUT", "/auth/password/reset", {
+    body: { token, new_password: "nine bowls of beans" },
+  });
+  assert.equal(codeOf(stale), "400 link_invalid");
+});
+
 test("nobody administers whoever may do more, nor themselves", async () => {
   const helper = await registerSomebody(app);
   await db.database.query(sql`
@@ -363,10 +376,16 @@ test("an address is changed by its new owner's mail alone, and the old one hears
   assert.equal(codeOf(await confirm(tokenIn(mail))), "400 link_invalid");
   await ask(to);
   const token = tokenIn((await app.mailsTo(to))[0]);
+  await app.call("POST", "/auth/password/reset", { body: { email: ana.email } });
+  await app.deliverRequests();
+  const reset = tokenIn((await app.mailsTo(ana.email))[0]);
   assert.equal((await login({ email: to })).status, 401);
   assert.equal((await confirm(token)).status, 200);
   assert.equal((await login({ email: to })).status, 200);
   assert.equal((await login(ana)).status, 401);
+  const body = { token: reset, new_password: "nine bowls of beans" };
+  const stale = await app.call("PUT", "/auth/password/reset", { body });
+  assert.equal(codeOf(stale), "400 link_invalid", "a link to the former address");
   const shown = await whoami(ana.access_token);
   assert.deepEqual(
     [shown.body.user_object.email, shown.body.user_object.email_verified],

@@ -67,6 +67,18 @@ test("a password that is too old opens nothing; its token sets another one, once
   assert.match(String(event!["reason"]), /^expired;/);
 });
 
+test("of the tokens of several such logins one sets a password, and the others are void then", async () => {
+  const ana = await somebodyWith({ expiryDays: 90 }, 90);
+  const [first, second] = [
+    await login(ana.email, ana.password),
+    await login(ana.email, ana.password),
+  ];
+  assert.equal((await setPassword(second.body.change_token, NEW)).status, 200);
+  const late = await setPassword(first.body.change_token, "yet another bowl");
+  assert.deepEqual([late.status, late.body.error_code], [400, "link_invalid"]);
+  assert.equal((await login(ana.email, NEW)).status, 200);
+});
+
 test("by default, and before their day, passwords do not end", async () => {
   const ana = await somebodyWith({}, 5_000);
   assert.equal((await login(ana.email, ana.password)).status, 200);

@@ -103,6 +103,13 @@ test("a token is good once, however many use it at once", async () => {
   assert.deepEqual([late.status, late.body.error_code], [400, "link_invalid"]);
 });
 
+test("whoever sets a password by a mail has proven its address", async () => {
+  const ana = await registerSomebody(app);
+  assert.equal(ana.user["email_verified"], false);
+  assert.equal((await confirm(await askedBy(ana), NEW)).status, 200);
+  assert.equal((await login(ana.email, NEW)).body.user.email_verified, true);
+});
+
 test("a new request makes older links void; so does a change", async () => {
   const ana = await registerSomebody(app);
   const first = await askedBy(ana);
