@@ -118,8 +118,9 @@ test("a checkpoint that no event tells of is taken for a removal", async () => {
   assert.deepEqual([broken?.kind, broken?.position], ["removed", 50]);
 });
 
-test("a month is not dropped before it is over, sealed, and the oldest", async () => {
+test("a month is not dropped before it is over, sealed, and the oldest", async (t) => {
   const fresh = await withDatabase();
+  t.after(() => fresh.drop());
   const ofNobody = createChain(fresh);
   await ofNobody.forge(
     `INSERT INTO auth.audit_log (at, action, tenant_id)
@@ -138,7 +139,6 @@ test("a month is not dropped before it is over, sealed, and the oldest", async (
   await ofNobody.write();
   await ofNobody.seal();
   assert.equal(await keepMonths(fresh.database, 1), 2);
-  await fresh.drop();
 });
 
 test("what happened of late is asked of the months that may hold it alone", async () => {

@@ -132,8 +132,9 @@ test("the first events of a month wait until nothing of the last one can come", 
   assert.ok(sealer!.settled < waiting!.number);
 });
 
-test("a mark is the highest number that was sealed, in whichever month it stood", async () => {
+test("a mark is the highest number that was sealed, in whichever month it stood", async (t) => {
   const fresh = await withDatabase();
+  t.after(() => fresh.drop());
   const chain = createChain(fresh);
   const at = (moment: string) =>
     chain.forge(
@@ -146,5 +147,4 @@ test("a mark is the highest number that was sealed, in whichever month it stood"
   const [row] = await fresh.database.read<{ marked: number; highest: number }>(sql`
     SELECT marked, (SELECT max(number) FROM auth.audit_log) AS highest FROM auth.audit_sealer`);
   assert.equal(row!.marked, row!.highest);
-  await fresh.drop();
 });
