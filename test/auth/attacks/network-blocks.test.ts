@@ -231,4 +231,7 @@ test("however many networks we block ourselves, what somebody blocked stays in f
   assert.equal((await loginFrom("198.51.103.9")).body.error_code, "network_blocked");
   assert.equal((await as(admin, "POST", PATH, { network: "198.51.104.0/24" })).status, 201);
   assert.equal((await loginFrom("198.51.104.9")).body.error_code, "network_blocked");
+  await db.database.query(sql`UPDATE auth.network_blocks SET is_automatic = false`);
+  const full = await as(admin, "POST", PATH, { network: "198.51.105.0/24" });
+  assert.equal(full.status, 409, "as many as are held to");
 });

@@ -140,4 +140,8 @@ test("a token used twice and then an unusual login is an incident", async () => 
   const [event] = await db.database.read<{ tenant_id: string }>(sql`
     SELECT tenant_id FROM auth.audit_log WHERE subject = ${id} AND action = 'incident'`);
   assert.equal(event!.tenant_id, tenantId, "its auditors see it");
+  await db.database.query(sql`
+    UPDATE auth.incidents SET window_at = window_at - interval '1 day' WHERE key = ${id}`);
+  await createCorrelation(watch())();
+  assert.equal((await incidents("reuse_then_anomaly")).length, 2, "once in each window");
 });
