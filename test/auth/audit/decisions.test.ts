@@ -13,6 +13,7 @@ import { createManualClock } from "../../support/clock.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { silentLog } from "../../support/log.ts";
 import type { TestApp } from "../accounts-rig.ts";
+import { until } from "../process-rig.ts";
 import { openTenants } from "./auditors.ts";
 
 let db: TestDatabase;
@@ -152,10 +153,10 @@ const STRANGER = httpErrors.rejection("authentication_required");
 const exchangeOf = (id: string, caller?: object) =>
   ({ id, method: "GET", address: "192.0.2.1", userAgent: "", caller }) as unknown as Exchange;
 
-function collector(database: Pick<Database, "query"> = db.database) {
+function collector(database: Pick<Database, "query"> = db.database, flushEveryMs = Infinity) {
   const clock = createManualClock(Date.now());
   const metrics = createMetrics();
-  const decisions = createDecisions({ database, clock, metrics, log: silentLog });
+  const decisions = createDecisions({ database, clock, metrics, log: silentLog, flushEveryMs });
   const count = (outcome: string) =>
     metrics.counter("brigade_audit_decisions_total", "", { outcome }).value();
   return { clock, decisions, count };
@@ -194,6 +195,42 @@ test("while the database is away reasons wait, as many as there is room for", as
   isAway = false;
   await decisions.flush();
   assert.equal(count("kept"), decisionLimits.waitingMax);
+});
+
+test("what came while a batch was on its way goes before that batch, when there is room for one", async () => {
+  let fail: (error: unknown) => void = () => {};
+  const held = new Promise<never>((_, reject) => (fail = reject));
+  const { clock, decisions, count } = collector({ query: () => held });
+  const refuse = (times: number) => {
+    clock.advanceMs(60_000);
+    for (let each = 0; each < times; each++) decisions.refused(exchangeOf("held"), STRANGER);
+  };
+  for (let turn = 0; turn < 5; turn++) refuse(100);
+  const flushing = decisions.flush();
+  await new Promise(setImmediate);
+  for (let turn = 0; turn < 18; turn++) refuse(100);
+  fail(platformErrors.failure("unavailable"));
+  await flushing;
+  assert.equal(count("lost"), 5 * 100 + 18 * 100 - decisionLimits.waitingMax);
+});
+
+test("more than a batch is written without being asked for again", async () => {
+  const { clock, decisions, count } = collector(db.database, 1);
+  const many = decisionLimits.batchMax + 100;
+  for (let each = 0; each < many; each++) {
+    clock.advanceMs(1_000);
+    decisions.refused(exchangeOf("many"), STRANGER);
+  }
+  await until(async () => count("kept") === many, "all of them");
+});
+
+test("a reason is kept as far as there is room for one", async () => {
+  const { decisions } = collector();
+  const note = "because ".repeat(100);
+  decisions.refused(exchangeOf("long-reason"), platformErrors.failure("unavailable", { note }));
+  await decisions.flush();
+  const [{ reason }] = (await resolve("long-reason")).decisions;
+  assert.equal(reason, note.slice(0, decisionLimits.reasonCharactersMax));
 });
 
 test("what PostgreSQL refuses is given up, not tried for ever", async () => {

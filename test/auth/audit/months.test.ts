@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { keepMonths } from "../../../src/auth/audit/months.ts";
+import { dropOldestMonth } from "../../../src/auth/audit/store-months.ts";
 import { findSequences, hadEvent } from "../../../src/auth/audit/store-recent.ts";
 import type { Database } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
@@ -138,6 +139,11 @@ test("a month is not dropped before it is over, sealed, and the oldest", async (
   await assert.rejects(keepMonths(fresh.database, 1), /not sealed/);
   await ofNobody.write();
   await ofNobody.seal();
+  await fresh.database.withTransaction(async (tx) => {
+    await tx.query(sql`SELECT FROM auth.audit_log LIMIT 1`);
+    const waiting = { code: "unavailable" };
+    await assert.rejects(dropOldestMonth(fresh.database, 1, 50), waiting, "the log is busy");
+  });
   assert.equal(await keepMonths(fresh.database, 1), 2);
 });
 
