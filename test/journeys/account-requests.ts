@@ -51,6 +51,8 @@ export async function createAccountRequests({ database, callers, made }: Account
       token: await tokenOf("password.reset", (await callers.makeCaller()).id),
       new_password: PASSWORD,
     }),
+    // Mails to one address have a budget.
+    "POST /users/me/email": async () => ({ email: newEmail() }),
     "POST /v1/admin/accounts": async () => ({ email: newEmail() }),
     "POST /v1/admin/tenants": async () => newTenant(),
   };
