@@ -39,15 +39,20 @@ type Found = CountryResponse & { readonly country_code?: string };
 export function createCountryOf({ config, log }: CountryOptions): CountryOf {
   const file = config.countryDatabase;
   if (file === undefined) return async () => undefined;
-  let opening: Promise<Reader<Found> | undefined> | undefined;
-  const open = () =>
-    openReader(file).catch((error: unknown) => {
-      log.warn({ event: "country_database_failed", err: error }, "addresses have no country");
-      return undefined;
-    });
+  let opening: Promise<Reader<Found>> | undefined;
+  let isBroken = false;
   return async (address) => {
-    const reader = await (opening ??= open());
-    return reader && lookUp(reader, address);
+    if (isBroken) return undefined;
+    try {
+      return lookUp(await (opening ??= openReader(file)), address);
+    } catch (error) {
+      // A file that was cut short may open well: what it lacks shows at a look-up.
+      if (!isBroken) {
+        log.warn({ event: "country_database_failed", err: error }, "addresses have no country");
+      }
+      isBroken = true;
+      return undefined;
+    }
   };
 }
 

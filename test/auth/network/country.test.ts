@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -40,8 +41,16 @@ test("a file that cannot be read is said once, and costs nobody an answer", asyn
   const folder = mkdtempSync(join(tmpdir(), "brigade-country-"));
   const broken = join(folder, "broken.mmdb");
   writeFileSync(broken, "no database");
+  // The description at the end is whole, most of what it describes is gone.
+  const holed = join(folder, "holed.mmdb");
+  const whole = readFileSync(
+    createRequire(import.meta.url).resolve(
+      "@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb",
+    ),
+  );
+  writeFileSync(holed, Buffer.concat([whole.subarray(0, 5_000), whole.subarray(-5_000)]));
   try {
-    for (const file of [broken, join(folder, "missing.mmdb")]) {
+    for (const file of [broken, holed, join(folder, "missing.mmdb")]) {
       const warnings: unknown[] = [];
       const log = { ...silentLog, warn: (fields: unknown) => void warnings.push(fields) };
       const ask = createCountryOf({ config: { countryDatabase: file }, log: log as never });
