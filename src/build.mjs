@@ -30,7 +30,7 @@ const ENTRIES = [
   ["workers/password.ts"],
 ];
 /** Packages that are bundled too: hundreds of small files, of which we use few. */
-const BUNDLED = new Set(["typebox"]);
+const BUNDLED = new Set(["typebox", "jose"]);
 
 /** True when `dist` was made after the last change of a source file. */
 export function isBuilt() {

@@ -69,12 +69,18 @@ export function createControlPlane(
   };
 }
 
-/** The threads load their code while main loads its own, and then opens the database. */
+/**
+ * The slowest goes first: while the database server starts, the threads load their code and main
+ * its own.
+ */
 async function open(parts: OpeningParts): Promise<void> {
   parts.goOn();
+  const { openDatabaseServer } = await import("./database-server.ts");
+  parts.goOn();
+  const opening = openDatabaseServer(parts.config, parts.log, parts.lifecycle);
   parts.supervisor.load();
   const { openAll } = await import("./opening.ts");
-  await openAll(parts);
+  await openAll(parts, opening);
 }
 
 interface SupervisorParts {

@@ -21,6 +21,18 @@ const ADMINISTRATOR_ROLES: readonly { context: ContextName; name: string }[] = [
   { context: "client_onboarding", name: "form_administrator" },
 ];
 
+/** A login that nobody has yet. */
+export interface PreparedLogin {
+  readonly password: string;
+  readonly hash: string;
+}
+
+/** Hashes in this thread: one hash at the start needs no pool. */
+export function prepareLogin(config: Pick<Config, "passwordHash">): PreparedLogin {
+  const password = randomToken(PASSWORD_BYTES);
+  return { password, hash: hashPassword(password, config.passwordHash) };
+}
+
 /**
  * Gives an empty development database what a newcomer needs: foods and a login, which is shown
  * once on the terminal. For development only.
@@ -29,14 +41,15 @@ export async function fillEmptyDatabase(
   config: Config,
   database: Database,
   log: Logger,
+  { password, hash }: PreparedLogin,
 ): Promise<void> {
   // Nobody holds a token yet, so there is nothing to take back.
   const invalidate: Invalidate = () => ({ number: undefined });
   const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
   const accounts = createAccounts({
     database,
-    // One hash at the start needs no pool, and 120 random bits need no judge.
-    passwords: { hash: async (text) => hashPassword(text, config.passwordHash) },
+    passwords: { hash: async () => hash },
+    // 120 random bits need none.
     judge: { assertAcceptable: async () => {} },
     provisionUser: iam.provisionUser,
     invalidate,
@@ -46,7 +59,6 @@ export async function fillEmptyDatabase(
     metrics: createMetrics(),
   });
   const foods = await loadDemoCatalogue(database, log);
-  const password = randomToken(PASSWORD_BYTES);
   const account = await accounts.create(
     { email: ADMINISTRATOR_EMAIL, username: "admin", name: "Administrator", password },
     { actor: "first start", emailVerified: true },

@@ -8,7 +8,7 @@ import { createQueueMail } from "../platform/mail.ts";
 import { createLease } from "../auth/cache/lease.ts";
 import type { KeyRingSnapshot } from "../auth/keys/key-ring.ts";
 import { watchKeys } from "../auth/keys/key-watch.ts";
-import { ensureKeys } from "../auth/keys/store.ts";
+import { ensureKeys, prepareKeys } from "../auth/keys/store.ts";
 import { hasAccounts } from "../auth/accounts/store.ts";
 import { createBus } from "../auth/revocation/bus.ts";
 import { watchThreads } from "../platform/heartbeat.ts";
@@ -24,7 +24,7 @@ import type { SharedMemory } from "../platform/shared-memory.ts";
 import { withQueryTimes } from "../platform/postgres-metrics.ts";
 import { sql } from "../platform/sql.ts";
 import { openAdmin } from "./admin.ts";
-import { openDatabaseServer, preparedKeysFor } from "./database-server.ts";
+import type { OpeningServer } from "./database-server.ts";
 import { startGauges } from "./gauges.ts";
 import { startJobs } from "./jobs.ts";
 import { createRequestDeliverers, openMailDelivery } from "./mail-delivery.ts";
@@ -51,14 +51,13 @@ export interface OpeningParts {
 }
 
 /** The steps of a start behind the first, in their order. Rejects when one fails or `goOn` throws. */
-export async function openAll(parts: OpeningParts): Promise<void> {
+export async function openAll(parts: OpeningParts, opening: OpeningServer): Promise<void> {
   const { config, shared, board, log, lifecycle, supervisor, goOn } = parts;
   goOn();
-  const prepared = preparedKeysFor(config);
-  const serverOpening = openDatabaseServer(config, log, lifecycle);
-  // On a fresh folder what will fill the database is loaded while it is made.
-  if (prepared.length > 0 && config.environment === "development") void loadFirstStart();
-  const server = await serverOpening;
+  // On a fresh folder the first keys, and what will fill the database, come while it is made.
+  const prepared = opening.isFresh ? prepareKeys(config) : [];
+  if (opening.isFresh && config.environment === "development") void loadFirstStart(config);
+  const server = await opening.opened;
   goOn();
   await migrate(server.url, log);
   goOn();
@@ -174,7 +173,15 @@ function openMainDatabase({ config, board, log, lifecycle }: OpeningParts, url: 
   return database;
 }
 
-const loadFirstStart = () => import("./first-start.ts");
+let firstStart: ReturnType<typeof importFirstStart> | undefined;
+const importFirstStart = async (config: Config) => {
+  const { fillEmptyDatabase, prepareLogin } = await import("./first-start.ts");
+  return { fillEmptyDatabase, login: prepareLogin(config) };
+};
+/** Loaded and prepared once, whoever asks first. */
+function loadFirstStart(config: Config): ReturnType<typeof importFirstStart> {
+  return (firstStart ??= importFirstStart(config));
+}
 
 /**
  * The contexts are loaded into main for the one start that needs them. Of several processes on the
@@ -182,7 +189,7 @@ const loadFirstStart = () => import("./first-start.ts");
  */
 async function welcome(config: Config, database: Database, log: Logger): Promise<void> {
   if (config.environment !== "development" || (await hasAccounts(database))) return;
-  const { fillEmptyDatabase } = await loadFirstStart();
+  const { fillEmptyDatabase, login } = await loadFirstStart(config);
   const fillInTurn = () =>
     database.withTransaction(
       async (tx) => {
@@ -190,7 +197,7 @@ async function welcome(config: Config, database: Database, log: Logger): Promise
           sql`SELECT pg_try_advisory_xact_lock(${WELCOME_LOCK_KEY}) AS mine`,
         );
         if (rows[0]?.mine !== true) return false;
-        if (!(await hasAccounts(database))) await fillEmptyDatabase(config, database, log);
+        if (!(await hasAccounts(database))) await fillEmptyDatabase(config, database, log, login);
         return true;
       },
       { deadlineMs: controlLimits.welcomeMs },

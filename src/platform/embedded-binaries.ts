@@ -31,14 +31,32 @@ export function serverAccount(): ServerAccount {
   return { uid: Number(account[2]), gid: Number(account[3]) };
 }
 
-/** Tried by a shell under that account: `cwd` of spawn is entered before the account changes. */
+/**
+ * Where the way there is not open to everybody, it is tried by a shell under that account: `cwd` of
+ * spawn is entered before the account changes.
+ */
 export function canEnter(folder: string, account: ServerAccount): boolean {
+  if (isOpenToAll(folder)) return true;
   const { status } = spawnSync("/bin/sh", ["-c", 'cd "$0"', folder], {
     ...account,
     cwd: "/",
     stdio: "ignore",
   });
   return status === 0;
+}
+
+/** Each folder from the root on lets its owner, its group and all others through. */
+function isOpenToAll(folder: string): boolean {
+  try {
+    const real = fs.realpathSync(folder);
+    const { root } = path.parse(real);
+    for (let at = real; ; at = path.dirname(at)) {
+      if ((fs.statSync(at).mode & 0o111) !== 0o111) return false;
+      if (at === root) return true;
+    }
+  } catch {
+    return false;
+  }
 }
 
 export function giveTo(file: string, { uid, gid }: ServerAccount): void {

@@ -15,7 +15,7 @@ import {
   syncData,
   type ServerFolders,
 } from "./embedded-process.ts";
-import { holdPresence, type Presence } from "./embedded-presence.ts";
+import type { Presence } from "./embedded-presence.ts";
 import { embeddedLimits } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import { isAway } from "./postgres-errors.ts";
@@ -59,7 +59,11 @@ export async function startEmbeddedPostgres(
   async function enter(): Promise<boolean> {
     const endsAtMs = systemClock.monotonicMs() + embeddedLimits.startDeadlineMs;
     for (;;) {
-      const isReused = await startOnce(folders, options);
+      // The client is loaded while the server starts.
+      const [isReused, { holdPresence }] = await Promise.all([
+        startOnce(folders, options),
+        import("./embedded-presence.ts"),
+      ]);
       try {
         presence = await holdPresence(urlOf(folders), onLost);
         return isReused;
@@ -160,6 +164,11 @@ async function takeStartLock(lock: string, folders: ServerFolders): Promise<bool
     }
     await sleep(embeddedLimits.pollPeerMs);
   }
+}
+
+/** True while nothing is in the data folder: the next start has to make everything. */
+export function isEmptyDataDir(dataDir: string): boolean {
+  return !fs.existsSync(path.join(locateFolders(dataDir).data, "PG_VERSION"));
 }
 
 function locateFolders(dataDir: string): ServerFolders & { isElsewhere: boolean } {

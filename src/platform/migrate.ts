@@ -42,6 +42,8 @@ export async function migrate(
     if (toApply(migrations, before).length === 0) return [];
     await client.query(`SET lock_timeout = ${migrationLimits.lockTimeoutMs}`);
     await client.query("SELECT pg_advisory_lock($1)", [LOCK_KEY]);
+    // Nothing is in it yet that a power cut could take, and the first write that counts flushes all.
+    if (before.size === 0) await client.query("SET synchronous_commit = off");
     await client.query(CREATE_TABLE);
     const waiting = toApply(migrations, await readApplied(client));
     for (const migration of waiting) {

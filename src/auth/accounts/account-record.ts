@@ -57,13 +57,16 @@ const described = Type.Object(
   },
   { additionalProperties: false },
 );
-const validator = Compile(described);
+const compile = () => Compile(described);
+let compiled: ReturnType<typeof compile> | undefined;
+/** Compiled at its first use: every start would wait for what only an import needs. */
+const validator = () => (compiled ??= compile());
 
 const INSTANT = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d))?$/;
 
 /** @returns the reason when the description breaks a rule; it never quotes the hash */
 export function readRecord(value: unknown): AccountRecord | string {
-  if (!validator.Check(value)) return shapeFault(value);
+  if (!validator().Check(value)) return shapeFault(value);
   const { email, username, name, id, tenant_id: tenantId, created_at: createdAt } = value;
   const { password_hash: hash } = value;
   const record = {
@@ -142,7 +145,7 @@ function shapeFault(value: unknown): string {
   const strange = Object.keys(value).find((key) => !RECORD_FIELDS.some((field) => field === key));
   if (strange !== undefined) return `${strange.slice(0, 64)} is not known here`;
   if (!("email" in value)) return "email is missing";
-  const [, faults] = validator.Errors(value);
+  const [, faults] = validator().Errors(value);
   const [first] = faults;
   return `${first?.instancePath.slice(1, 64) ?? "it"} has the wrong type`;
 }

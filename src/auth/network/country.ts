@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import type { CountryResponse, Reader } from "maxmind";
 import type { Config } from "../../platform/config.ts";
 import type { Logger } from "../../platform/log.ts";
-import { createNetworkSet, plainAddress, readCidr } from "./cidr.ts";
+import { createNetworkSet, plainAddress, readCidr, type NetworkSet } from "./cidr.ts";
 
 /**
  * The country an address is registered in, as an ISO 3166-1 code. Undefined: a private address, one
@@ -27,7 +27,12 @@ const NOWHERE: readonly string[] = [
   ...["198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"],
   ...["::/96", "fc00::/7", "fe80::/10", "ff00::/8", "2001:db8::/32", "100::/64"],
 ];
-const isNowhere = createNetworkSet(NOWHERE.map((network) => readCidr(network)!));
+let nowhere: NetworkSet | undefined;
+/** Made at the first look-up, as the file is read then. */
+const isNowhere: NetworkSet = (address) => {
+  nowhere ??= createNetworkSet(NOWHERE.map((network) => readCidr(network)!));
+  return nowhere(address);
+};
 
 /** The field of the built-in file, and the one of MaxMind's own. */
 type Found = CountryResponse & { readonly country_code?: string };

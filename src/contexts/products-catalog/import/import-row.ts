@@ -32,7 +32,10 @@ const describedProduct = Type.Object(
   },
   { additionalProperties: false },
 );
-const validator = Compile(describedProduct);
+const compile = () => Compile(describedProduct);
+let compiled: ReturnType<typeof compile> | undefined;
+/** Compiled at its first use: every start would wait for what only an import needs. */
+const validator = () => (compiled ??= compile());
 
 /** Column of the product, key of the description, kind: what a name stands for. */
 const REFERENCES = [
@@ -57,7 +60,7 @@ export async function toImportedProduct(
   defaultSource: string,
   idOfName: IdOfName,
 ): Promise<NewProduct | string> {
-  if (!validator.Check(described)) return schemaReason(described);
+  if (!validator().Check(described)) return schemaReason(described);
   const { source, brand, category, parent_category, food_group, process_type, ...rest } = described;
   const names = { source, brand, category, parent_category, food_group, process_type };
   let product: NewProduct;
@@ -82,7 +85,7 @@ export async function toImportedProduct(
 }
 
 function schemaReason(described: unknown): string {
-  const [, found] = validator.Errors(described);
+  const [, found] = validator().Errors(described);
   const errors = found.filter((error) => error.keyword !== "boolean");
   return reasonOf(
     errors.map(({ instancePath, params, message }) => {
