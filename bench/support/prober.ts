@@ -5,6 +5,8 @@ const [, , url, token, secondsText, everyMsText] = process.argv;
 const pool = new Pool(url!, { connections: 8, pipelining: 1 });
 const latenciesMs: number[] = [];
 const pending: Promise<void>[] = [];
+for (let i = 0; i < 200; i++) await probe();
+latenciesMs.length = 0;
 const until = performance.now() + Number(secondsText) * 1000;
 while (performance.now() < until) {
   pending.push(probe());

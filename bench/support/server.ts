@@ -37,18 +37,27 @@ export interface Tokens {
   readonly refresh_token: string;
 }
 
-export async function register(url: string, email: string, password: string): Promise<Tokens> {
-  return await post(`${url}/auth/register`, { email, password });
+/** @param address whose budget of registrations is used; the server has to trust us in this */
+export async function register(
+  url: string,
+  email: string,
+  password: string,
+  address?: string,
+): Promise<Tokens> {
+  return await post(`${url}/auth/register`, { email, password }, address);
 }
 
 export async function login(url: string, email: string, password: string): Promise<Tokens> {
   return await post(`${url}/auth/login`, { email, password });
 }
 
-async function post(url: string, body: unknown): Promise<Tokens> {
+async function post(url: string, body: unknown, address?: string): Promise<Tokens> {
   const response = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: {
+      "content-type": "application/json",
+      ...(address === undefined ? {} : { "x-forwarded-for": address }),
+    },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
