@@ -66,10 +66,17 @@ export async function verifyEmail(
   );
 }
 
+/** What waits in the outbox, sealed, until the account is looked for. */
+interface ResendRequest {
+  readonly email: string;
+  /** False: the address has had its mails for now. */
+  readonly maySend: boolean;
+}
+
 /**
  * Takes in that somebody wants the mail again. Which account it is, if any, is looked for later and
- * elsewhere: work and answer are the same for every address. Throws `rate_limited` for a network;
- * an address that has had its mails for now is passed over in silence.
+ * elsewhere: work and answer are the same for every address, also for one that has had its mails for
+ * now, which a registration may have been. Throws `rate_limited` for a network.
  */
 export async function askForResend(
   { database, throttle, sealer }: VerificationOptions,
@@ -78,16 +85,16 @@ export async function askForResend(
 ): Promise<void> {
   await throttle.take("resendNetwork", caller.address);
   const refused = await throttle.tryTake("resendIdentifier", email);
-  if (refused !== undefined) return;
-  await enqueueSealed(database, sealer, { kind: RESEND_KIND, payload: {}, content: { email } });
+  const content: ResendRequest = { email, maySend: refused === undefined };
+  await enqueueSealed(database, sealer, { kind: RESEND_KIND, payload: {}, content });
 }
 
 /** The second half: sends the mail if there is an account that waits for it. */
 export async function resend(
   options: Pick<VerificationOptions, "database" | "queueMail" | "config">,
-  { email }: { readonly email: string },
+  { email, maySend }: ResendRequest,
 ): Promise<void> {
-  if (options.config.emailVerification === "off") return;
+  if (!maySend || options.config.emailVerification === "off") return;
   const account = await findAccount(options.database, { email });
   if (account === undefined || account.emailVerified || !account.active) return;
   await options.database.withTransaction((tx) => queueVerification(tx, options, account));

@@ -33,6 +33,8 @@ export const RESET_KIND = "password.reset";
 /** What the request leaves behind, sealed. */
 export interface ResetRequest {
   readonly email: string;
+  /** False: the address has had its mails for now. */
+  readonly maySend: boolean;
   readonly place: Place;
 }
 
@@ -44,8 +46,8 @@ export interface AskResetOptions {
 
 /**
  * Takes in that somebody wants a new password by mail. Whose it is, if anybody's, is looked for
- * later and elsewhere: answer and work are the same for every address. Throws `rate_limited` for a
- * network; an address that has had its mails for now is passed over in silence.
+ * later and elsewhere: answer and work are the same for every address, also for one that has had its
+ * mails for now. Throws `rate_limited` for a network.
  */
 export async function askForReset(
   { database, throttle, sealer }: AskResetOptions,
@@ -53,8 +55,8 @@ export async function askForReset(
   caller: Caller,
 ): Promise<void> {
   await throttle.take("resetNetwork", caller.address);
-  if ((await throttle.tryTake("resetIdentifier", email)) !== undefined) return;
-  const content: ResetRequest = { email, place: placeOf(caller) };
+  const maySend = (await throttle.tryTake("resetIdentifier", email)) === undefined;
+  const content: ResetRequest = { email, maySend, place: placeOf(caller) };
   await enqueueSealed(database, sealer, { kind: RESET_KIND, payload: {}, content });
 }
 
@@ -65,8 +67,9 @@ export async function sendReset(
     queueMail,
     config,
   }: Pick<NewPasswordOptions, "database" | "queueMail"> & { readonly config: LinkSettings },
-  { email, place }: ResetRequest,
+  { email, maySend, place }: ResetRequest,
 ): Promise<void> {
+  if (!maySend) return;
   const account = await findAccount(database, { email });
   if (account === undefined || !account.active) return;
   const { id: accountId, tenantId, name, language } = account;

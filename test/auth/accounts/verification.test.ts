@@ -91,18 +91,27 @@ test("a token of another purpose, a made-up one and one for a former address pro
   assert.deepEqual(rows, [{ email_verified: false }]);
 });
 
-test("asked again: one answer, one amount of work for known, proven, unknown and no address", async () => {
+test("asked again: one answer, one amount of work for known, proven, unknown, tired and no address", async () => {
   const waiting = await registerSomebody(app);
   const proven = await registerSomebody(app);
   await verify(app, tokenIn((await app.mailsTo(proven.email))[0]));
   const { database, statements } = watched(db.database);
   const seen = await startApp({ database });
+  const budgets = { resendIdentifier: { count: 1, seconds: 600 } };
+  const tight = await startApp({ database, budgets });
   const answers = [];
   // What is kept of blocks and policies is read once.
   await resend(seen, "somebody-before@example.com");
-  for (const email of [waiting.email, proven.email, "nobody@example.com", "no address"]) {
+  await resend(tight, "often@example.com");
+  for (const [asked, email] of [
+    ...[waiting.email, proven.email, "nobody@example.com", "no address"].map(
+      (address) => [seen, address] as const,
+    ),
+    // It has had its mails: a registration counts as one.
+    [tight, "often@example.com"] as const,
+  ]) {
     statements.length = 0;
-    const { status, text } = await resend(seen, email);
+    const { status, text } = await resend(asked, email);
     answers.push(JSON.stringify({ status, text, statements }));
   }
   assert.equal(new Set(answers).size, 1, answers.join("\n"));
