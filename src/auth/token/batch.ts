@@ -47,18 +47,11 @@ const readyKeys = new Map<string, KeyObject>();
 /** Checks every signature of a batch. A signature that cannot be checked is refused. */
 export function verifyBatch(batch: Batch): Verdicts {
   const keys = batch.keys.map(({ id, jwk }) => ({ alg: jwk.alg, keyObject: readyKey(id, jwk) }));
-  const verdicts: (0 | 1)[] = [];
-  let from = 0;
-  for (const place of batch.keyOf) {
-    const inputEnd = batch.lines.indexOf("\n", from);
-    const next = batch.lines.indexOf("\n", inputEnd + 1);
-    const end = next < 0 ? batch.lines.length : next;
-    const signature = batch.lines.slice(inputEnd + 1, end);
-    const good = verifySignature(keys[place]!, batch.lines.slice(from, inputEnd), signature);
-    verdicts.push(good ? 1 : 0);
-    from = end + 1;
-  }
-  return verdicts;
+  const lines = batch.lines.split("\n");
+  return batch.keyOf.map((place, index) => {
+    const [signingInput = "", signature = ""] = lines.slice(2 * index, 2 * index + 2);
+    return verifySignature(keys[place]!, signingInput, signature) ? 1 : 0;
+  });
 }
 
 function readyKey(id: string, jwk: PublicJwk): KeyObject {
