@@ -301,6 +301,14 @@ test("who is impersonated is shown with who does it, for a while and without a r
   ]);
 });
 
+test("nobody acts as somebody who may not get in themselves", async () => {
+  const ana = await registerSomebody(app);
+  const body = { reason: "x" };
+  assert.equal((await app.call("POST", at(ana, "/ban"), { ...as(admin), body })).status, 204);
+  const refused = await app.call("POST", at(ana, "/impersonate"), { ...as(admin), body });
+  assert.equal(codeOf(refused), "409 conflict");
+});
+
 test("whoever acts as an administrator administers nothing, and acts no longer than themselves", async () => {
   const second = await registerSomebody(app);
   await giveRole(second, "administrator");

@@ -234,6 +234,20 @@ test("required: a mailbox gets few mails however its address is written", async 
   assert.equal((await tight.mailsTo("flood@example.com")).length, 2);
 });
 
+test("required: registrations are counted per network, those of a taken address too", async () => {
+  const budgets = { registerNetwork: { count: 2, seconds: 600 } };
+  const env = { EMAIL_VERIFICATION: "required" };
+  const tight = await startApp({ database: db.database, budgets, env });
+  const from = (address: string, email: string) =>
+    tight.call("POST", "/auth/register", { body: { email, password: GOOD_PASSWORD }, address });
+  const here = "2001:db8:4:2::9";
+  assert.equal((await from(here, "once@example.com")).status, 202);
+  assert.equal((await from(here, "once@example.com")).status, 202);
+  const refused = await from("2001:db8:4:2::7", "twice@example.com");
+  assert.deepEqual([refused.status, refused.body.error_code], [429, "rate_limited"]);
+  assert.equal((await from("2001:db8:4:3::7", "twice@example.com")).status, 202);
+});
+
 test("required: of parallel registrations of one address one account comes out, and one answer", async () => {
   const email = "crowd@example.com";
   const answers = await Promise.all(Array.from({ length: 6 }, () => register(closed, email)));
