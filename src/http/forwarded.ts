@@ -20,6 +20,7 @@ export function callerAddress(
 
 /** `::ffff:1.2.3.4` and the long forms some stacks give, as one spelling per address. */
 export function plainAddress(text: string): string {
+  if (!text.includes(":")) return text;
   const mapped = /^(?:::ffff:|(?:0{4}:){5}ffff:)(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(text);
   if (mapped !== null) return mapped[1]!;
   const hex = /^(?:0{4}:){5}ffff:([0-9a-f]{2})([0-9a-f]{2}):([0-9a-f]{2})([0-9a-f]{2})$/i.exec(
