@@ -1,4 +1,6 @@
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
+import { controlLimits } from "../platform/limits.ts";
 import { createPort, type ThreadPort } from "../platform/thread-port.ts";
 import type { ThreadData } from "../platform/thread-data.ts";
 
@@ -20,6 +22,7 @@ export interface HttpThread {
  * takes the process with it (`uv_loop_close() while having open handles`).
  */
 export function startHttpThread(data: ThreadData): HttpThread {
+  widenNursery();
   const worker = new Worker(...entryOf("http", data));
   const port = createPort(worker);
   let failure: Error | undefined;
@@ -33,6 +36,16 @@ export function startHttpThread(data: ThreadData): HttpThread {
   const loaded = once<void>(port, "loaded", gone);
   const listening = once<number>(port, "listening", gone);
   return { slot: data.slot, spawn: data.spawn, port, loaded, listening, gone };
+}
+
+/**
+ * V8 begins a thread with room for 1 MiB of young objects, and widens it only for those that stay.
+ * A request leaves nothing, so a busy thread would collect hundreds of times a second, each time
+ * with helpers on all cores. Counts for threads that start from now on; there is no such option of
+ * `Worker`.
+ */
+export function widenNursery(): void {
+  setFlagsFromString(`--min-semi-space-size=${controlLimits.nurseryMiB}`);
 }
 
 /** On Node 20 a thread cannot start a `.ts` file; `boot.mjs` registers tsx in it first. */

@@ -82,6 +82,8 @@ export const outgoingLimits = Object.freeze({
 
 /** The control plane: main and its threads. */
 export const controlLimits = Object.freeze({
+  /** Room for young objects of an HTTP thread before they are collected. */
+  nurseryMiB: 16,
   /** Of one request, all headers; the parser's own default of 4 096 is too small for tokens. */
   headerBlockBytesMax: 16_384,
   heartbeatEveryMs: 500,
