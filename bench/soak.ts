@@ -18,6 +18,8 @@ interface Person {
   readonly email: string;
   readonly password: string;
   tokens: Tokens;
+  /** Somebody does one thing after the other: a token used twice at once would be a stolen one. */
+  last: Promise<void>;
 }
 
 /**
@@ -50,7 +52,8 @@ export async function run(): Promise<Row[]> {
 async function newPerson(server: Server): Promise<Person> {
   const email = `soak-${randomUUID()}@brigade.example`;
   const password = `Soak ${randomUUID()}`;
-  return { email, password, tokens: await register(server.url, email, password) };
+  const tokens = await register(server.url, email, password);
+  return { email, password, tokens, last: Promise.resolve() };
 }
 
 interface Outcome {
@@ -68,7 +71,12 @@ async function work(pool: Pool, people: readonly Person[]): Promise<Outcome> {
   while (performance.now() - begun < MINUTES * 60_000) {
     const due = ((performance.now() - begun) / 1000) * PER_SECOND;
     while (sent < due) {
-      const step = once(pool, people, sent++, outcome).finally(() => pending.delete(step));
+      const person = people[sent % people.length]!;
+      const number = sent++;
+      const step = person.last
+        .then(() => once(pool, person, number, outcome))
+        .finally(() => pending.delete(step));
+      person.last = step;
       pending.add(step);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -78,13 +86,7 @@ async function work(pool: Pool, people: readonly Person[]): Promise<Outcome> {
 }
 
 /** One person refreshes, which makes a new token, and uses it; now and then something rarer. */
-async function once(
-  pool: Pool,
-  people: readonly Person[],
-  number: number,
-  outcome: Outcome,
-): Promise<void> {
-  const person = people[number % people.length]!;
+async function once(pool: Pool, person: Person, number: number, outcome: Outcome): Promise<void> {
   const ask = (method: "GET" | "POST", path: string, body?: unknown) =>
     request(pool, outcome, { method, path, body, token: person.tokens.access_token });
   if (number % 301 === 0) {
