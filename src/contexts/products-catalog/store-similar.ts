@@ -79,10 +79,15 @@ export function firstWordStatement(query: string): Sql {
       join products_catalog.products p on p.id = best.id`;
 }
 
+const BEGINNING_CHARACTERS = 64;
+
 /** The index holds the beginning of the first word, which of nearly all is the whole. */
 function beginsWith(word: string): Sql {
-  const beginning = sql`left(split_part(prepared_name, ' ', 1), 64) = ${[...word].slice(0, 64).join("")}`;
-  return [...word].length < 64
+  // Code points, as PostgreSQL counts.
+  const characters = Array.from(word);
+  const start = characters.slice(0, BEGINNING_CHARACTERS).join("");
+  const beginning = sql`left(split_part(prepared_name, ' ', 1), 64) = ${start}`;
+  return characters.length < BEGINNING_CHARACTERS
     ? beginning
     : sql`${beginning} and split_part(prepared_name, ' ', 1) = ${word}`;
 }
