@@ -78,9 +78,14 @@ async function open(parts: OpeningParts): Promise<void> {
   const { openDatabaseServer } = await import("./database-server.ts");
   parts.goOn();
   const opening = openDatabaseServer(parts.config, parts.log, parts.lifecycle);
-  parts.supervisor.load();
-  const { openAll } = await import("./opening.ts");
-  await openAll(parts, opening);
+  try {
+    parts.supervisor.load();
+    const { openAll } = await import("./opening.ts");
+    await openAll(parts, opening);
+  } finally {
+    // A drain half-way must find the server among what is to be closed, or it would outlive us.
+    await opening.opened.catch(() => {});
+  }
 }
 
 interface SupervisorParts {

@@ -1,5 +1,5 @@
 import type { Config } from "../platform/config.ts";
-import { isEmptyDataDir, startEmbeddedPostgres } from "../platform/embedded-postgres.ts";
+import { openEmbeddedPostgres, type EmbeddedPostgres } from "../platform/embedded-postgres.ts";
 import type { Lifecycle } from "../platform/lifecycle.ts";
 import type { Logger } from "../platform/log.ts";
 
@@ -25,19 +25,20 @@ export function openDatabaseServer(
   if (config.databaseUrl !== undefined) {
     return { isFresh: false, opened: Promise.resolve({ url: config.databaseUrl }) };
   }
-  const isFresh = isEmptyDataDir(config.dataDir);
-  const opened = openEmbedded(config, log, lifecycle);
+  const embedded = openEmbeddedPostgres(config.dataDir, { log });
+  const opened = own(embedded.opened, config, log, lifecycle);
   // Whoever started it may fail before it is waited for.
   opened.catch(() => {});
-  return { isFresh, opened };
+  return { isFresh: embedded.isFresh, opened };
 }
 
-async function openEmbedded(
+async function own(
+  opened: Promise<EmbeddedPostgres>,
   config: Config,
   log: Logger,
   lifecycle: Lifecycle,
 ): Promise<DatabaseServer> {
-  const embedded = await startEmbeddedPostgres(config.dataDir, { log });
+  const embedded = await opened;
   log.debug({ reused: embedded.reused }, "the embedded PostgreSQL runs");
   if (!config.underProcessManager) {
     lifecycle.own("embedded PostgreSQL", () => embedded.stop());

@@ -56,7 +56,8 @@ export async function openAll(parts: OpeningParts, opening: OpeningServer): Prom
   goOn();
   // On a fresh folder the first keys, and what will fill the database, come while it is made.
   const prepared = opening.isFresh ? prepareKeys(config) : [];
-  if (opening.isFresh && config.environment === "development") void loadFirstStart(config);
+  const isWelcoming = opening.isFresh && config.environment === "development";
+  const firstStart = isWelcoming ? loadFirstStart(config) : undefined;
   const server = await opening.opened;
   goOn();
   await migrate(server.url, log);
@@ -64,7 +65,7 @@ export async function openAll(parts: OpeningParts, opening: OpeningServer): Prom
   const database = openMainDatabase(parts, server.url);
   const keys = await ensureKeys(database, config, log, prepared);
   goOn();
-  await welcome(config, database, log);
+  await welcome(config, database, log, firstStart);
   goOn();
 
   const lease = createLease(shared, systemClock);
@@ -173,23 +174,24 @@ function openMainDatabase({ config, board, log, lifecycle }: OpeningParts, url: 
   return database;
 }
 
-let firstStart: ReturnType<typeof importFirstStart> | undefined;
-const importFirstStart = async (config: Config) => {
+/** What an empty database is filled with, and a login whose password is hashed already. */
+async function loadFirstStart(config: Config) {
   const { fillEmptyDatabase, prepareLogin } = await import("./first-start.ts");
   return { fillEmptyDatabase, login: prepareLogin(config) };
-};
-/** Loaded and prepared once, whoever asks first. */
-function loadFirstStart(config: Config): ReturnType<typeof importFirstStart> {
-  return (firstStart ??= importFirstStart(config));
 }
 
 /**
  * The contexts are loaded into main for the one start that needs them. Of several processes on the
  * same empty database one fills it and the others wait.
  */
-async function welcome(config: Config, database: Database, log: Logger): Promise<void> {
+async function welcome(
+  config: Config,
+  database: Database,
+  log: Logger,
+  firstStart: ReturnType<typeof loadFirstStart> | undefined,
+): Promise<void> {
   if (config.environment !== "development" || (await hasAccounts(database))) return;
-  const { fillEmptyDatabase, login } = await loadFirstStart(config);
+  const { fillEmptyDatabase, login } = await (firstStart ?? loadFirstStart(config));
   const fillInTurn = () =>
     database.withTransaction(
       async (tx) => {

@@ -42,17 +42,34 @@ const SETTINGS = {
   log_min_messages: "warning",
 };
 
-/**
- * Starts the PostgreSQL of the data folder, or attaches to the one that runs. Of several processes
- * one starts it and the others wait. Started again if it is killed under us, but not if somebody
- * stopped it. Throws one sentence when it cannot start.
- */
+/** As `openEmbeddedPostgres`, for who needs only the server. */
 export async function startEmbeddedPostgres(
   dataDir: string,
   options: EmbeddedOptions,
 ): Promise<EmbeddedPostgres> {
+  return openEmbeddedPostgres(dataDir, options).opened;
+}
+
+/**
+ * Starts the PostgreSQL of the data folder, or attaches to the one that runs. Of several processes
+ * one starts it and the others wait. Started again if it is killed under us, but not if somebody
+ * stopped it. Throws, or rejects with, one sentence when it cannot start.
+ */
+export function openEmbeddedPostgres(
+  dataDir: string,
+  options: EmbeddedOptions,
+): {
+  /** Nothing was there yet: everything has to be made. */
+  readonly isFresh: boolean;
+  readonly opened: Promise<EmbeddedPostgres>;
+} {
+  const folders = prepareFolders(dataDir, options.log);
+  const isFresh = !fs.existsSync(path.join(folders.data, "PG_VERSION"));
+  return { isFresh, opened: start(folders, options) };
+}
+
+async function start(folders: ServerFolders, options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const { log } = options;
-  const folders = prepareFolders(dataDir, log);
   let isStopped = false;
   let presence: Presence;
 
@@ -164,11 +181,6 @@ async function takeStartLock(lock: string, folders: ServerFolders): Promise<bool
     }
     await sleep(embeddedLimits.pollPeerMs);
   }
-}
-
-/** True while nothing is in the data folder: the next start has to make everything. */
-export function isEmptyDataDir(dataDir: string): boolean {
-  return !fs.existsSync(path.join(locateFolders(dataDir).data, "PG_VERSION"));
 }
 
 function locateFolders(dataDir: string): ServerFolders & { isElsewhere: boolean } {

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { withDatabase, type TestDatabase } from "../support/database.ts";
 import { ask, until } from "../support/journey.ts";
@@ -42,5 +45,23 @@ test("SIGTERM at any moment after ready, while the verify threads start", async 
     const server = await startServer({ databaseUrl: database.url, env: { VERIFY_THREADS: "2" } });
     await new Promise((resolve) => setTimeout(resolve, ((round + shift) / rounds) * 600));
     await assertEnds(server);
+  }
+});
+
+test("SIGTERM while the embedded PostgreSQL is made leaves no half of one, and none that runs", async (t) => {
+  for (let round = 0; round < testSize(1, 20); round++) {
+    const dataDir = mkdtempSync(join(tmpdir(), "brigade-early-"));
+    t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+    // Open to the account that PostgreSQL runs under when we are root: the data are in here.
+    chmodSync(dataDir, 0o755);
+    const server = await spawnServer({ env: { DATA_DIR: dataDir } });
+    const drafts = () => readdirSync(dataDir).filter((name) => name.includes(".new-"));
+    while (drafts().length === 0) {
+      assert.equal(server.process.exitCode, null, server.output());
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await server.stop();
+    assert.deepEqual(drafts(), [], server.output());
+    assert.equal(existsSync(join(dataDir, "postgres", "postmaster.pid")), false, server.output());
   }
 });
