@@ -75,8 +75,9 @@ export class KeyAdmission {
     if (found === undefined) return AWAY;
     // Whoever knows the secret guessed nothing, also when the key lets nobody in any more. Not
     // waited for: the answer is the same whatever becomes of the unit.
-    if (isSecretOf(key, found.value)) void lookUps.attempt(() => guesses.giveBack(address), false);
-    const fault = this.#faultOf(key, found.value);
+    const isRight = isSecretOf(key, found.value);
+    if (isRight) void lookUps.attempt(() => guesses.giveBack(address), false);
+    const fault = this.#faultOf(found.value, isRight);
     if (fault !== undefined) return this.#verdict(fault, watch);
     return this.#decide(key, found.value!, this.#watchOwner(watch, found.value!));
   }
@@ -99,7 +100,7 @@ export class KeyAdmission {
     );
     if (found === undefined) return AWAY;
     const [live, grants] = found.value;
-    const fault = this.#faultOf(key, live);
+    const fault = this.#faultOf(live, isSecretOf(key, live));
     if (fault !== undefined) return this.#verdict(fault, watch);
     if (grants === undefined) return this.#verdict(this.#of(live!, PRINCIPAL_UNKNOWN), watch);
     const expiresAt = endOf(key, live!);
@@ -115,8 +116,7 @@ export class KeyAdmission {
   }
 
   /** Why this key lets nobody in; the answer is the same for every reason. */
-  #faultOf(key: KeyText, live: LiveKey | undefined): Rejection | undefined {
-    const isRight = isSecretOf(key, live);
+  #faultOf(live: LiveKey | undefined, isRight: boolean): Rejection | undefined {
     if (live === undefined) return tokenInvalid("api_key_unknown");
     if (!isRight) return tokenInvalid("api_key_secret");
     if (live.ended) return this.#of(live, tokenInvalid("api_key_ended"));

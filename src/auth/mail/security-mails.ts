@@ -46,6 +46,12 @@ export function accountLockedMail({
       });
 }
 
+/** What is known of where it was, in the order of what tells most; undefined: nothing. */
+function placeText({ device, country, network }: MailPlace): string | undefined {
+  const known = [device, country, network].filter((text) => text !== undefined);
+  return known.length === 0 ? undefined : known.join(", ");
+}
+
 /** A login from a device or a country that the account was never used from. */
 export function newLoginMail({
   language,
@@ -53,14 +59,13 @@ export function newLoginMail({
   place,
   suppressed,
 }: Values & { readonly place: MailPlace; readonly suppressed: number }): MailContent {
-  const known = [place.device, place.country, place.network].filter((text) => text !== undefined);
   if (language === "pt-BR") {
     return toMail({
       language,
       name,
       subject: "Novo acesso à sua conta",
       paragraphs: [
-        `A sua conta foi usada de um aparelho ou país novo: ${known.join(", ") || "desconhecido"}.`,
+        `A sua conta foi usada de um aparelho ou país novo: ${placeText(place) ?? "desconhecido"}.`,
         ...(suppressed > 0 ? [`Houve mais ${suppressed} acessos assim desde o último aviso.`] : []),
         "Se não foi você, troque a sua senha e encerre as outras sessões.",
       ],
@@ -71,7 +76,7 @@ export function newLoginMail({
     name,
     subject: "A new login to your account",
     paragraphs: [
-      `Your account was used from a new device or country: ${known.join(", ") || "unknown"}.`,
+      `Your account was used from a new device or country: ${placeText(place) ?? "unknown"}.`,
       ...(suppressed > 0 ? [`There were ${suppressed} more like it since the last notice.`] : []),
       "If it was not you, change your password and end the other sessions.",
     ],
@@ -85,14 +90,13 @@ export function refreshReuseMail({
   place,
   suppressed,
 }: Values & { readonly place: MailPlace; readonly suppressed: number }): MailContent {
-  const known = [place.device, place.country, place.network].filter((text) => text !== undefined);
   if (language === "pt-BR") {
     return toMail({
       language,
       name,
       subject: "Encerramos uma sessão da sua conta",
       paragraphs: [
-        `Uma sessão da sua conta foi usada por duas cópias, a última vez aqui: ${known.join(", ") || "desconhecido"}. Alguém pode ter copiado o acesso, por isso a sessão foi encerrada.`,
+        `Uma sessão da sua conta foi usada por duas cópias, a última vez aqui: ${placeText(place) ?? "desconhecido"}. Alguém pode ter copiado o acesso, por isso a sessão foi encerrada.`,
         ...(suppressed > 0
           ? [`Isso aconteceu mais ${suppressed} vezes desde o último aviso.`]
           : []),
@@ -105,7 +109,7 @@ export function refreshReuseMail({
     name,
     subject: "A session of your account was ended",
     paragraphs: [
-      `Two copies of one session of your account were used, the last one here: ${known.join(", ") || "unknown"}. Somebody may have copied it, so the session was ended.`,
+      `Two copies of one session of your account were used, the last one here: ${placeText(place) ?? "unknown"}. Somebody may have copied it, so the session was ended.`,
       ...(suppressed > 0 ? [`It happened ${suppressed} more times since the last notice.`] : []),
       "Log in again. If you do not know the device, change your password and end the other sessions.",
     ],
