@@ -7,7 +7,7 @@ import { assertSteppedUp } from "../http/step-up.ts";
 import type { Config } from "../platform/config.ts";
 import { platformErrors } from "../platform/errors.ts";
 import { byOf } from "./accounts/administration.ts";
-import { DEFAULT_TENANT_ID } from "./accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../platform/ids.ts";
 import type { InvitationOptions } from "./accounts/invitation.ts";
 import { authErrors } from "./errors.ts";
 import type { GiveAdministrator, Invalidate } from "./index.ts";

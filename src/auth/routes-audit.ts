@@ -4,7 +4,7 @@ import { instant, Type, uuid } from "../http/schema.ts";
 import { platformErrors } from "../platform/errors.ts";
 import { auditLimits } from "../platform/limits.ts";
 import type { Database } from "../platform/postgres.ts";
-import { DEFAULT_TENANT_ID } from "./accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../platform/ids.ts";
 import { findDecisions, type StoredDecision } from "./audit/store-decisions.ts";
 import { listEvents, type StoredEvent } from "./audit/store-events.ts";
 import { NO_STORE } from "./routes-replies.ts";

@@ -4,7 +4,7 @@ import { type Access, defineRoute, type Route, STEP_UP } from "../http/route.ts"
 import type { Config } from "../platform/config.ts";
 import { platformErrors } from "../platform/errors.ts";
 import type { Database } from "../platform/postgres.ts";
-import { DEFAULT_TENANT_ID } from "./accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../platform/ids.ts";
 import type { Principal } from "../http/principal.ts";
 import { placeOf } from "./audit/place.ts";
 import { authErrors } from "./errors.ts";

@@ -4,7 +4,7 @@ import type { AnyRequest } from "../http/request.ts";
 import { defineRoute, PUBLIC, type Route } from "../http/route.ts";
 import type { Config } from "../platform/config.ts";
 import { isRejection, platformErrors } from "../platform/errors.ts";
-import { DEFAULT_TENANT_ID } from "./accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../platform/ids.ts";
 import type { Authenticate } from "./index.ts";
 import { generatePassword, shortestGenerated } from "./password/generator.ts";
 import type { PasswordJudge } from "./password/judge.ts";

@@ -1,8 +1,7 @@
-import { DEFAULT_TENANT_ID } from "../auth/accounts/identifiers.ts";
 import { createClients, type ClientActor, type Clients } from "../auth/oauth/clients.ts";
 import { readScope } from "../auth/oauth/scope.ts";
 import { pageClients, type Client } from "../auth/oauth/store.ts";
-import { normaliseUuid } from "../platform/ids.ts";
+import { DEFAULT_TENANT_ID, normaliseUuid } from "../platform/ids.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientLimits, pagingLimits } from "../platform/limits.ts";
 import { CommandFailure, defineCommand, EXIT, UsageError } from "./command.ts";

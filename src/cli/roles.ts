@@ -1,6 +1,6 @@
 import { defineCommand, EXIT, UsageError, type CommandInput } from "./command.ts";
 import { assertRolesExist, findUser, readRoleName, withDirectory } from "./directory.ts";
-import { DEFAULT_TENANT_ID } from "../auth/accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../platform/ids.ts";
 import { cliLimits } from "../platform/limits.ts";
 import { CONTEXTS } from "../http/principal.ts";
 import { toTable } from "./terminal.ts";

@@ -1,6 +1,5 @@
-import { DEFAULT_TENANT_ID } from "../auth/accounts/identifiers.ts";
 import { EVERY_TENANT, type User } from "../contexts/iam/index.ts";
-import { randomToken } from "../platform/ids.ts";
+import { DEFAULT_TENANT_ID, randomToken } from "../platform/ids.ts";
 import { cliLimits } from "../platform/limits.ts";
 import { CommandFailure, defineCommand, EXIT, UsageError } from "./command.ts";
 import { assertRolesExist, readRoleName, withDirectory, type Directory } from "./directory.ts";

@@ -1,6 +1,7 @@
 import inspector from "node:inspector";
 import { availableCores } from "./cores.ts";
 import { readAlerts, type AlertWebhook } from "./config-alerts.ts";
+import { readIssuers, type CognitoSettings } from "./config-issuers.ts";
 import { readMail, type MailSender, type SmtpSettings } from "./config-mail.ts";
 import {
   type ALGORITHMS,
@@ -14,6 +15,7 @@ import {
 } from "./config-parts.ts";
 import { readOutgoing } from "./config-outgoing.ts";
 import { createEnvironmentReader, type Environment } from "./environment.ts";
+import type { ForeignIssuerSettings } from "./issuer-settings.ts";
 
 export { databaseShares } from "./config-parts.ts";
 
@@ -55,6 +57,9 @@ export interface Config {
   readonly sessionLimit: "evict" | "refuse";
   readonly leaseMs: number;
   readonly staleSeconds: number;
+  /** Others whose tokens we accept; the pool of `cognito` is the first. */
+  readonly issuers: readonly ForeignIssuerSettings[];
+  readonly cognito: CognitoSettings | undefined;
   /** Undefined: nothing is sent; outside production mails are shown at `/dev/mail`. */
   readonly smtp: SmtpSettings | undefined;
   readonly mailFrom: MailSender;
@@ -109,6 +114,7 @@ export function readConfig(given: Environment, cores = availableCores()): Config
   const inProduction = raw.NODE_ENV === "production";
   const reader = createEnvironmentReader(raw, inProduction);
   const tokens = readTokens(reader, inProduction);
+  const sessions = readSessions(reader);
   const config: Config = {
     environment: reader.choice("NODE_ENV", ["development", "test", "production"]),
     ...readProcess(reader, inProduction, cores),
@@ -116,7 +122,11 @@ export function readConfig(given: Environment, cores = availableCores()): Config
     ...tokens,
     ...readMail(reader, inProduction, tokens.publicUrl),
     ...readAlerts(reader),
-    ...readSessions(reader),
+    ...sessions,
+    ...readIssuers(reader, inProduction, {
+      publicUrl: tokens.publicUrl,
+      staleMs: sessions.staleSeconds * 1000,
+    }),
     ...readPasswords(reader, inProduction),
     ...readHttp(reader),
     ...readOutgoing(reader),

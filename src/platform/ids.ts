@@ -46,3 +46,6 @@ export function normaliseUuid(text: string): string | undefined {
 function dashed(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
+
+/** The tenant that the first migration makes; everybody belongs to it until others are made. */
+export const DEFAULT_TENANT_ID = "00000000-0000-7000-8000-000000000001";

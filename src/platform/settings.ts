@@ -75,6 +75,33 @@ const ROWS: readonly Row[] = [
     "How long a cached principal counts when the invalidation log cannot be read",
   ],
   ["STALE_SECONDS", "4.5", "The same for a single issuer's tokens, in its place"],
+  ["COGNITO_USER_POOL_ID", "", "A Cognito user pool whose tokens are accepted"],
+  [
+    "COGNITO_CLIENT_ID",
+    "",
+    "Its app client, or several, comma-separated; the first asks for tokens",
+  ],
+  ["COGNITO_CLIENT_SECRET", "", "Secret of the app client that asks for tokens"],
+  ["COGNITO_REGION", "", "Region of the pool; not set: the one that its id begins with"],
+  [
+    "COGNITO_DOMAIN",
+    "",
+    "Host of the pool's token endpoint, `name.auth.us-east-1.amazoncognito.com`",
+  ],
+  ["COGNITO_DEFAULT_SCOPE", "", "Scope that client credentials ask for"],
+  [
+    "COGNITO_ENDPOINT",
+    "",
+    "A Cognito-compatible server in place of Amazon's, such as `brigade dev-issuer`",
+  ],
+  ["COGNITO_TOKEN_USE", "access", "`access`, `id`, or both: tokens of the pool that are accepted"],
+  [
+    "COGNITO_PROVISION",
+    "deny",
+    "What becomes of a valid caller whom IAM does not know: `deny`, or `create` a user",
+  ],
+  ["ISSUERS", "", "JSON array of more issuers; see `docs/issuers.md`"],
+  ["ISSUERS_FILE", "", "A file with that array"],
   [
     "SMTP_URL",
     "",

@@ -126,8 +126,13 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
     "AUDIT_RETENTION_MONTHS",
     "ALERT_EMAIL",
     "ALERT_WEBHOOK_URL",
+    "ISSUERS",
   ];
+  const cognito = ["USER_POOL_ID", "CLIENT_ID", "CLIENT_SECRET", "REGION", "DOMAIN", "ENDPOINT"];
   const free = [
+    // Read together; `config-issuers.test.ts`.
+    ...[...cognito, "DEFAULT_SCOPE", "TOKEN_USE", "PROVISION"].map((name) => `COGNITO_${name}`),
+    "ISSUERS_FILE",
     ...["HOST", "DATA_DIR", "JWT_AUDIENCE", "ALLOWED_HOSTS"],
     ...["BRIGADE_SMOKE_EMAIL", "BRIGADE_SMOKE_PASSWORD", "COUNTRY_DATABASE"],
     ...["SIGNING_KEY_FILE", "KEY_BACKUP_PASSPHRASE", "ALERT_WEBHOOK_SECRET"],

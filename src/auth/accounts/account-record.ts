@@ -1,8 +1,8 @@
 import { Compile } from "typebox/schema";
 import { Type } from "../../http/schema.ts";
-import { normaliseUuid } from "../../platform/ids.ts";
+import { DEFAULT_TENANT_ID, normaliseUuid } from "../../platform/ids.ts";
 import { canonicalHash, readHash } from "../password/read-hash.ts";
-import { DEFAULT_TENANT_ID, normaliseEmail, readName, readUsername } from "./identifiers.ts";
+import { normaliseEmail, readName, readUsername } from "./identifiers.ts";
 
 /** An account as a file carries it from one server to another. */
 export interface AccountRecord {

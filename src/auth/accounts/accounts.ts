@@ -1,7 +1,7 @@
 import { platformErrors, type FieldFault } from "../../platform/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Config } from "../../platform/config.ts";
-import { newId } from "../../platform/ids.ts";
+import { DEFAULT_TENANT_ID, newId } from "../../platform/ids.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
 import type { Place } from "../audit/place.ts";
@@ -12,7 +12,7 @@ import type { Language } from "../mail/language.ts";
 import type { PasswordJudge } from "../password/judge.ts";
 import type { Passwords } from "../password/password-port.ts";
 import { disable, enable } from "./standing.ts";
-import { DEFAULT_TENANT_ID, normaliseEmail, readName, readUsername } from "./identifiers.ts";
+import { normaliseEmail, readName, readUsername } from "./identifiers.ts";
 import {
   findAccount,
   findAccountById,

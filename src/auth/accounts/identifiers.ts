@@ -1,8 +1,5 @@
 import { accountLimits as limits } from "../../platform/limits.ts";
 
-/** The tenant that the first migration makes; all accounts belong to it until others are made. */
-export const DEFAULT_TENANT_ID = "00000000-0000-7000-8000-000000000001";
-
 // The rule is what mail systems deliver to, not the whole grammar of RFC 5321: one `@` with
 // something in front of it and a dotted name behind it, no blanks and no control characters.
 const EMAIL =

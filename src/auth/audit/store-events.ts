@@ -1,6 +1,6 @@
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
-import { DEFAULT_TENANT_ID } from "../accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../../platform/ids.ts";
 import { NO_TENANT_CHAIN } from "./chain.ts";
 
 /** One event as the log holds it. */

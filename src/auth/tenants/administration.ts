@@ -1,8 +1,7 @@
 import { platformErrors } from "../../platform/errors.ts";
-import { newId } from "../../platform/ids.ts";
+import { DEFAULT_TENANT_ID, newId } from "../../platform/ids.ts";
 import { isUniqueViolation, type Database } from "../../platform/postgres.ts";
 import { toAccountExists } from "../accounts/accounts.ts";
-import { DEFAULT_TENANT_ID } from "../accounts/identifiers.ts";
 import { inviteWithin, type InvitationOptions } from "../accounts/invitation.ts";
 import type { By } from "../accounts/standing.ts";
 import { recordEvent } from "../audit/store.ts";

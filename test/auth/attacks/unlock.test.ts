@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../../../src/platform/ids.ts";
 import { createAlerts } from "../../../src/auth/alerts/alerts.ts";
 import { createLockNotices } from "../../../src/auth/alerts/lock-notices.ts";
 import type { OutgoingMail } from "../../../src/platform/mail.ts";

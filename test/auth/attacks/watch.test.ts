@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../../../src/platform/ids.ts";
 import { createDocumentCache } from "../../../src/auth/cache/document-cache.ts";
 import { createAlerts } from "../../../src/auth/alerts/alerts.ts";
 import { createLockNotices } from "../../../src/auth/alerts/lock-notices.ts";

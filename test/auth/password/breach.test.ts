@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
-import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../../../src/platform/ids.ts";
 import { createCheckBreach } from "../../../src/auth/password/breach.ts";
 import { createPasswordJudge } from "../../../src/auth/password/judge.ts";
 import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";

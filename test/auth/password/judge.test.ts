@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createPasswordJudge } from "../../../src/auth/password/judge.ts";
 import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";
-import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
 import { createFreshPolicyOf } from "../../../src/auth/tenants/policies.ts";
 import { readConfig } from "../../../src/platform/config.ts";
 import { AppError } from "../../../src/platform/errors.ts";
-import { newId } from "../../../src/platform/ids.ts";
+import { DEFAULT_TENANT_ID, newId } from "../../../src/platform/ids.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
-import { DEFAULT_TENANT_ID } from "../../../src/auth/accounts/identifiers.ts";
+import { DEFAULT_TENANT_ID } from "../../../src/platform/ids.ts";
 import { rememberDevice } from "../../../src/auth/risk/store-devices.ts";
 import { defaultPolicy, mergePolicy } from "../../../src/auth/tenants/policy.ts";
 import {
