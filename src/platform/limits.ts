@@ -11,6 +11,7 @@ export * from "./limits-throttle.ts";
 export * from "./limits-risk.ts";
 export * from "./limits-passwords.ts";
 export * from "./limits-mail.ts";
+export * from "./limits-outbound.ts";
 export * from "./limits-sessions.ts";
 
 export const databaseLimits = Object.freeze({
