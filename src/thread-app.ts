@@ -2,6 +2,8 @@ import { createApp, type App, type AppPorts } from "./app.ts";
 import { createAuthCache } from "./auth/cache/auth-cache.ts";
 import { createGenerations } from "./auth/cache/generations.ts";
 import { createLease } from "./auth/cache/lease.ts";
+import { createKeyCopies } from "./auth/issuers/key-copies.ts";
+import type { KeySetSnapshot } from "./auth/issuers/key-set.ts";
 import { createLocalIssuer } from "./auth/issuers/local.ts";
 import { createIssuerRegistry, type IssuerRegistry } from "./auth/issuers/registry.ts";
 import { createKeyRing, type KeyRingSnapshot } from "./auth/keys/key-ring.ts";
@@ -23,11 +25,17 @@ export interface ThreadAppOptions extends FromThread {
   readonly spawn: number;
   /** A `KeyRingSnapshot`, as main sent it. */
   readonly keys: unknown;
+  /** `KeySetSnapshot`s of foreign issuers, as main sent them. */
+  readonly issuerKeys: unknown;
+  /** Asks main for a key of a foreign issuer; answers when it may be asked again. */
+  readonly askForKey: (issuer: string, kid: string) => Promise<number>;
 }
 
 export interface ThreadApp extends App {
   /** Takes another `KeyRingSnapshot` from main. */
   replaceKeys(keys: unknown): void;
+  /** Takes another `KeySetSnapshot` of a foreign issuer from main. */
+  replaceIssuerKeys(set: unknown): void;
   /** Writes down what is only in memory; before the database is closed. */
   close(): Promise<void>;
 }
@@ -38,6 +46,12 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
   const keyRing = createKeyRing(options.keys as KeyRingSnapshot);
   const generations = createGenerations(shared);
   const lease = createLease(shared, clock);
+  const foreignKeys = createKeyCopies({
+    sets: options.issuerKeys as readonly KeySetSnapshot[],
+    ask: options.askForKey,
+    clock,
+    onWithdrawn: (issuer) => generations.bump({ kind: "issuer", issuer }),
+  });
   const issuers = createIssuerRegistry([createLocalIssuer(config, keyRing)]);
   const ruleSetId = ruleSetOf(issuers);
   countDroppedLines(metrics);
@@ -70,6 +84,7 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
   return {
     ...app,
     close: async () => void (await Promise.all([app.close(), activity.stop()])),
+    replaceIssuerKeys: (set) => foreignKeys.replace(set as KeySetSnapshot),
     replaceKeys(keys) {
       const withdrawn = keyRing.replace(keys as KeyRingSnapshot);
       // Verdicts under these keys go. After the exchange, and by each thread: what another thread

@@ -9,7 +9,7 @@ import { showBreakers } from "../src/platform/breaker-metrics.ts";
 import { systemClock } from "../src/platform/clock.ts";
 import { databaseShares } from "../src/platform/config.ts";
 import { exit, killHard, onExit } from "../src/platform/lifecycle.ts";
-import { controlLimits } from "../src/platform/limits.ts";
+import { controlLimits, keySetLimits } from "../src/platform/limits.ts";
 import { createLogger } from "../src/platform/log.ts";
 import { createMetrics } from "../src/platform/metrics.ts";
 import { createDatabase } from "../src/platform/postgres.ts";
@@ -33,6 +33,7 @@ showBreakers(metrics);
 let server: UwsServer | undefined;
 let isDraining = false;
 let replaceKeys: (keys: unknown) => void = () => {};
+let replaceIssuerKeys: (set: unknown) => void = () => {};
 let finish: () => Promise<void> = async () => {};
 
 // Whatever ends this thread, an open App must not outlive its event loop.
@@ -41,6 +42,7 @@ onExit(() => server?.close());
 port.on("start", (order: StartOrder) => void start(order));
 port.on("drain", () => void drain());
 port.serve("keys", (keys) => replaceKeys(keys));
+port.on("issuer-keys", (set) => replaceIssuerKeys(set));
 port.emit("loaded");
 
 async function start(order: StartOrder): Promise<void> {
@@ -68,6 +70,8 @@ async function start(order: StartOrder): Promise<void> {
     metrics,
     database,
     keys: order.keys,
+    issuerKeys: order.issuerKeys,
+    askForKey,
     verify: verifyPool.verify,
     passwords: createRemotePasswords({
       port,
@@ -76,7 +80,7 @@ async function start(order: StartOrder): Promise<void> {
     }),
     isReady: () => watch.mainIsAlive() && !draining(shared).isDraining(),
   });
-  replaceKeys = app.replaceKeys;
+  ({ replaceKeys, replaceIssuerKeys } = app);
   port.serve("refresh-metrics", () => metrics.refresh());
   port.serve("verify-token", (body) => app.describeToken(body));
   server = createUwsServer({
@@ -98,6 +102,11 @@ async function start(order: StartOrder): Promise<void> {
   port.emit("listening", listeningPort);
   // Its threads load while the first requests are verified here.
   await verifyPool.start();
+}
+
+async function askForKey(issuer: string, kid: string): Promise<number> {
+  const { threadWaitMs: deadlineMs } = keySetLimits;
+  return (await port.request("issuer-key", { issuer, kid }, { deadlineMs })) as number;
 }
 
 /** Finishes what was begun, closes the App when nobody is connected any more, and ends. */

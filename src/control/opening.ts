@@ -26,6 +26,7 @@ import { sql } from "../platform/sql.ts";
 import { openAdmin } from "./admin.ts";
 import type { OpeningServer } from "./database-server.ts";
 import { startGauges } from "./gauges.ts";
+import { openIssuerKeys } from "./issuer-keys.ts";
 import { startJobs } from "./jobs.ts";
 import { createRequestDeliverers, openMailDelivery } from "./mail-delivery.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
@@ -92,9 +93,11 @@ export async function openAll(parts: OpeningParts, opening: OpeningServer): Prom
   await bus.start();
   goOn();
   startWatch(shared, supervisor, log, lifecycle);
+  const issuerKeys = await openIssuerKeys(parts, database);
   const port = await supervisor.start((known) => ({
     databaseUrl: server.url,
     keys: keyWatch.keys(),
+    issuerKeys: issuerKeys.snapshots(),
     // With PORT=0 the first thread finds a port and the others share it.
     port: known ?? config.port,
   }));
@@ -103,20 +106,7 @@ export async function openAll(parts: OpeningParts, opening: OpeningServer): Prom
   openOutbox(parts, database);
   const gauges = startGauges({ database, metrics: board.main, log });
   lifecycle.own("gauges", () => gauges.stop());
-  const watch = createWatchJobs({
-    database,
-    metrics: board.main,
-    config,
-    invalidate: createInvalidate({ generations: createGenerations(shared) }),
-    queueMail: createQueueMail(createSealer(config)),
-    countryOf: createCountryOf({ config, log }),
-  });
-  const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log), ...watch], {
-    config,
-    database,
-    log,
-  });
-  lifecycle.own("jobs", () => jobs.stop());
+  openJobs(parts, database);
   goOn();
   announce(config, port, log);
 }
@@ -132,6 +122,26 @@ function openOutbox({ config, log, board, lifecycle }: OpeningParts, database: D
   ];
   const outbox = startOutbox({ database, deliverers, log, metrics: board.main });
   lifecycle.own("outbox", () => outbox.stop());
+}
+
+function openJobs(
+  { config, shared, board, log, lifecycle }: OpeningParts,
+  database: Database,
+): void {
+  const watch = createWatchJobs({
+    database,
+    metrics: board.main,
+    config,
+    invalidate: createInvalidate({ generations: createGenerations(shared) }),
+    queueMail: createQueueMail(createSealer(config)),
+    countryOf: createCountryOf({ config, log }),
+  });
+  const jobs = startJobs([...SCHEDULED_JOBS, keyJob(config, log), ...watch], {
+    config,
+    database,
+    log,
+  });
+  lifecycle.own("jobs", () => jobs.stop());
 }
 
 /** Resolves when every thread that was told to serve has the keys; another gets them with that. */

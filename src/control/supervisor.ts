@@ -29,6 +29,8 @@ export interface SupervisorPorts {
 }
 
 export interface Supervisor {
+  /** Subscribes to every thread there is, and to each that comes later, as `ports.attach` does. */
+  attach(attach: (thread: HttpThread) => void): void;
   /** Creates the threads; they load their code while main opens the database. */
   load(): void;
   /** Tells the loaded threads to serve. Resolves to the port when all of them listen. */
@@ -45,6 +47,7 @@ export interface Supervisor {
 export function createSupervisor(ports: SupervisorPorts): Supervisor {
   const { log } = ports;
   const current = new Map<number, HttpThread>();
+  const attachments = [ports.attach];
   const told = new Set<HttpThread>();
   const listening = new Set<HttpThread>();
   const countFall = createFallCount();
@@ -55,7 +58,7 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   function begin(slot: number): HttpThread {
     const thread = startHttpThread(ports.dataOf(slot));
     current.set(slot, thread);
-    ports.attach(thread);
+    for (const attach of attachments) attach(thread);
     void thread.gone.then((error) => ended(thread, error));
     return thread;
   }
@@ -72,11 +75,8 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
     if (falls > controlLimits.crashesMax) {
       return ports.giveUp(`HTTP thread ${thread.slot} ended ${falls} times`);
     }
-    setTimeout(() => {
-      if (draining) return;
-      // A failed restart comes back through `gone`.
-      serve(begin(thread.slot)).catch(() => {});
-    }, pauseMs(falls));
+    const again = () => (draining ? undefined : serve(begin(thread.slot)).catch(() => {}));
+    setTimeout(again, pauseMs(falls)); // A failed restart comes back through `gone`.
   }
 
   async function serve(thread: HttpThread): Promise<number> {
@@ -89,6 +89,10 @@ export function createSupervisor(ports: SupervisorPorts): Supervisor {
   }
 
   return {
+    attach(attach) {
+      attachments.push(attach);
+      current.forEach((thread) => attach(thread));
+    },
     load() {
       for (let slot = 0; slot < ports.threads; slot++) begin(slot);
     },

@@ -133,6 +133,11 @@ export interface OutgoingRequest {
   readonly traceparent?: string;
   /** Nothing of the request that is being served goes along. */
   readonly isAnonymous?: boolean;
+  /**
+   * The caller keeps a rhythm of his own, failures included: the breaker of the origin neither
+   * counts this call nor refuses it.
+   */
+  readonly isPaced?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -147,7 +152,7 @@ const breakers = new Map<string, Breaker>();
 /**
  * The only outgoing HTTP. Follows no redirect, ends after `timeoutMs` whatever arrives, reads at
  * most `bytesMax`, carries `x-request-id` and `traceparent` of the request being served. Each
- * origin has a circuit breaker. Throws `unavailable` for everything but an answer; any status
+ * origin has a circuit breaker, for callers that do not pace themselves. Throws `unavailable` for everything but an answer; any status
  * below 300 or from 400 on is an answer.
  */
 export async function fetchLimited(
@@ -157,6 +162,7 @@ export async function fetchLimited(
   // Only the host: a path or a query may hold what must not be logged.
   const { origin, host } = URL.canParse(url) ? new URL(url) : { origin: "", host: "unreadable" };
   try {
+    if (request.isPaced === true) return await fetchOnce(url, request);
     const outcome = await breakerOf(origin).run(async () => {
       try {
         return await fetchOnce(url, request);

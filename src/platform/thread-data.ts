@@ -17,5 +17,7 @@ export interface StartOrder {
   readonly databaseUrl: string;
   /** Snapshot of the key ring; its form belongs to `auth/keys/`. */
   readonly keys: unknown;
+  /** Key sets of foreign issuers; their form belongs to `auth/issuers/`. */
+  readonly issuerKeys: unknown;
   readonly port: number;
 }

@@ -65,16 +65,19 @@ export function toVerificationKey(jwk: PublicJwk): VerificationKey {
   return Object.freeze({ kid, alg, id, jwk: Object.freeze(jwk), keyObject: toKeyObject(jwk) });
 }
 
+/** What is told of a key that is left out of a set. */
+export type LeaveOut = (fault: KeyFault, kid: unknown) => void;
+
 /**
  * The keys of an issuer's JWK Set that we can use, by kid. `algorithms` are the ones configured for
  * the issuer. A key of another kind is left out; a broken or ambiguous set throws `KeyFault` as a
- * whole (RFC 8725 §3.1; a set with two keys of one kid has no right answer).
- *
- * @public
+ * whole (RFC 8725 §3.1; a set with two keys of one kid has no right answer). So does a key that is
+ * bad in itself, unless `leaveOut` takes note of it (RFC 7517 §5: such a key is ignored).
  */
 export async function importKeySet(
   set: unknown,
   algorithms: readonly AsymmetricAlgorithm[],
+  leaveOut?: LeaveOut,
 ): Promise<ReadonlyMap<string, VerificationKey>> {
   const keys = (set as { keys?: unknown } | null)?.keys;
   if (!Array.isArray(keys)) throw new KeyFault("no keys");
@@ -82,21 +85,32 @@ export async function importKeySet(
   const found = new Map<string, VerificationKey>();
   const kids = new Set<string>();
   for (const jwk of keys) {
-    assertPublic(jwk);
-    if (jwk.kid !== undefined && kids.size === kids.add(jwk.kid).size) {
+    assertObject(jwk);
+    const { kid } = jwk;
+    if (kid !== undefined && kids.size === kids.add(kid).size) {
       throw new KeyFault("two keys have one kid");
     }
-    const alg = algorithmOf(jwk, algorithms);
-    if (alg === undefined || typeof jwk.kid !== "string" || jwk.kid === "") continue;
-    found.set(jwk.kid, await importVerificationKey(jwk, alg));
+    try {
+      assertPublic(jwk);
+      const alg = algorithmOf(jwk, algorithms);
+      if (alg === undefined || typeof kid !== "string" || kid === "") continue;
+      found.set(kid, await importVerificationKey(jwk, alg));
+    } catch (error) {
+      if (!(error instanceof KeyFault) || leaveOut === undefined) throw error;
+      leaveOut(error, kid);
+    }
   }
   return found;
 }
 
-function assertPublic(jwk: unknown): asserts jwk is JWK {
-  if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk))
+function assertObject(jwk: unknown): asserts jwk is JWK {
+  if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk)) {
     throw new KeyFault("no object");
-  if ((jwk as JWK).kty === "oct") throw new KeyFault("a shared secret in a public set");
+  }
+}
+
+function assertPublic(jwk: JWK): void {
+  if (jwk.kty === "oct") throw new KeyFault("a shared secret in a public set");
   for (const name of PRIVATE_MEMBERS) {
     if (Object.hasOwn(jwk, name)) throw new KeyFault("a private key in a public set");
   }
