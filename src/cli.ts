@@ -76,6 +76,10 @@ const FAMILIES: Readonly<Record<string, Family>> = Object.freeze({
     summary: "Check this machine, the configuration and the database",
     load: async () => (await import("./cli/doctor.ts")).doctorCommands,
   },
+  "dev-issuer": {
+    summary: "A user pool of Cognito's kind on this machine (not in production)",
+    load: async () => (await import("./cli/dev-issuer.ts")).devIssuerCommands,
+  },
   smoke: {
     summary: "Try a running server from outside",
     load: async () => (await import("./cli/smoke.ts")).smokeCommands,
@@ -120,7 +124,7 @@ function overview(): string[] {
   return [
     "Usage: brigade [command] [options]",
     "",
-    ...Object.entries(FAMILIES).map(([name, { summary }]) => `  ${name.padEnd(9)} ${summary}`),
+    ...Object.entries(FAMILIES).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`),
     "",
     "`brigade COMMAND --help` tells the options of a command.",
     "Exit codes: 0 done, 1 failed, 2 wrong use, 78 wrong configuration.",

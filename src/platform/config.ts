@@ -16,6 +16,7 @@ import {
 import { readOutgoing } from "./config-outgoing.ts";
 import { createEnvironmentReader, type Environment } from "./environment.ts";
 import type { ForeignIssuerSettings } from "./issuer-settings.ts";
+import { findProductionSigns } from "./production-signs.ts";
 
 export { databaseShares } from "./config-parts.ts";
 
@@ -138,6 +139,12 @@ export function readConfig(given: Environment, cores = availableCores()): Config
 
 /** The settings of this process; a `.env` file fills in what the environment does not say. */
 export function loadConfig(): Config {
+  loadEnvironmentFile();
+  return readConfig(process.env);
+}
+
+/** Fills in what the environment does not say from `.env`, if there is one. */
+export function loadEnvironmentFile(): void {
   try {
     process.loadEnvFile();
   } catch (error) {
@@ -146,7 +153,6 @@ export function loadConfig(): Config {
       throw new ConfigError([".env cannot be read"]);
     }
   }
-  return readConfig(process.env);
 }
 
 /** Whom `brigade smoke` logs in as; read apart, so that a password is never part of a `Config`. */
@@ -160,6 +166,16 @@ export function smokeCredentials(env: Environment = process.env): {
 /** Of `brigade keys backup`; read apart, so that it is never part of a `Config`. */
 export function backupPassphrase(env: Environment = process.env): string | undefined {
   return env["KEY_BACKUP_PASSPHRASE"];
+}
+
+/** Of `brigade dev-issuer`; read apart, as the passphrase is. */
+export function devIssuerSecret(env: Environment = process.env): string | undefined {
+  return env["DEV_ISSUER_CLIENT_SECRET"]?.trim() || undefined;
+}
+
+/** Variables of this process that say it serves others; empty on a workstation. */
+export function productionSigns(): string[] {
+  return findProductionSigns(process.env);
 }
 
 /** What a child process may know of our environment: nothing that could be a secret. */

@@ -168,6 +168,11 @@ const ROWS: readonly Row[] = [
   ],
   ["BRIGADE_SMOKE_EMAIL", "", "Whom `brigade smoke` logs in as"],
   ["BRIGADE_SMOKE_PASSWORD", "", "The password to it; the server itself never reads the two"],
+  [
+    "DEV_ISSUER_CLIENT_SECRET",
+    "",
+    "Secret of the client of `brigade dev-issuer`; left out: a new one at each start",
+  ],
 ];
 
 export const SETTINGS: readonly Setting[] = Object.freeze(

@@ -24,6 +24,7 @@ const COMMANDS = [
   ["db", "stop"],
   ["doctor"],
   ["smoke"],
+  ["dev-issuer"],
 ];
 
 test("every command explains itself on standard output and ends with 0", async () => {
@@ -62,6 +63,10 @@ test("wrong words end with 2 and one line on standard error", async () => {
     [["doctor", "--json=no"], /--json/],
     [["seed", "--products", "many"], /--products/],
     [["import", "products", "x", "--format", "xml"], /--format/],
+    [["dev-issuer", "--host", "0.0.0.0"], /--host must be 127.0.0.1/],
+    [["dev-issuer", "--pool", "local_1"], /--pool 'local_1' is not like us-east-1_DevPool1/],
+    [["dev-issuer", "--port", "65536"], /--port must be a number/],
+    [["dev-issuer", "--client-secret", "x"], /Unknown option '--client-secret'/],
     [["smoke", "localhost:8000"], /URL must be like/],
     [["smoke", "http://127.0.0.1:1"], /BRIGADE_SMOKE_EMAIL/],
     [["smoke", "http://127.0.0.1:1", "--email", "a@b.example"], /BRIGADE_SMOKE_PASSWORD/],
