@@ -23,3 +23,10 @@ export {
   type TokenWish,
 } from "./auth/outbound/client-credentials.ts";
 export type { ClientAuthentication } from "./auth/outbound/token-endpoint.ts";
+export {
+  CognitoRefresher,
+  type CognitoRefresh,
+  type CognitoRefresherOptions,
+  type CognitoTokens,
+} from "./auth/cognito/refresher.ts";
+export { CognitoSession, type CognitoSessionOptions } from "./auth/cognito/session.ts";

@@ -39,6 +39,7 @@ import { createAddressRoutes } from "./routes-address.ts";
 import { createAdminAccountRoutes } from "./routes-admin-accounts.ts";
 import { createAdminKeyRoutes } from "./routes-admin-api-keys.ts";
 import { createAdminTenantRoutes } from "./routes-admin-tenants.ts";
+import { createCognitoRoutes } from "./routes-cognito.ts";
 import { createEmailRoutes } from "./routes-email.ts";
 import { createLoginRoutes } from "./routes-login.ts";
 import { createPasswordPolicyRoutes } from "./routes-password-policy.ts";
@@ -132,6 +133,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createKeyRoutes(deps),
     ...createAuditRoutes({ database }),
     ...createEmailRoutes(deps),
+    ...createCognitoRoutes(deps),
     ...createAddressRoutes(deps),
     ...createAdminAccountRoutes(deps),
     ...createAdminKeyRoutes(deps),

@@ -32,3 +32,12 @@ export const outboundLimits = Object.freeze({
   /** How long what an issuer says of its endpoints counts. */
   metadataKeptMs: 86_400_000,
 });
+
+/** `POST /auth/cognito/refresh`. */
+export const cognitoRefreshLimits = Object.freeze({
+  clientIdCharactersMax: 128,
+  usernameCharactersMax: 128,
+  /** Shorter than a request may take, so that its caller is told. */
+  deadlineMs: 8_000,
+  retryAfterSeconds: 5,
+});

@@ -44,6 +44,8 @@ export const budgetSizes = Object.freeze({
   /** Secrets of machine clients that were not good. */
   clientIdentifier: budget(10, 900),
   clientNetwork: budget(60, 900),
+  /** Refreshes that Cognito is asked for; an office has many apps behind one address. */
+  cognitoRefreshNetwork: budget(120, 300),
 });
 
 /** Wrong passwords; when a lock begins and how long it lasts is the tenant's policy. */

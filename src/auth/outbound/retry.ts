@@ -8,6 +8,8 @@ export interface RetryPorts {
   /** From 0 to 1, 1 excluded. */
   readonly random?: () => number;
   readonly pause?: (milliseconds: number) => Promise<unknown>;
+  /** For all calls and pauses together. */
+  readonly deadlineMs?: number;
 }
 
 /** How one call ended that gave no answer to go by. */
@@ -26,9 +28,9 @@ export const isFault = (value: object): value is CallFault => "isTransient" in v
  */
 export async function withRetries<T extends object>(
   call: (timeoutMs: number) => Promise<T | CallFault>,
-  { clock, random = Math.random, pause = pauseFor }: RetryPorts,
+  { clock, random = Math.random, pause = pauseFor, ...given }: RetryPorts,
 ): Promise<T> {
-  const endsMs = clock.monotonicMs() + limits.deadlineMs;
+  const endsMs = clock.monotonicMs() + (given.deadlineMs ?? limits.deadlineMs);
   for (let attempt = 1; ; attempt++) {
     const leftMs = endsMs - clock.monotonicMs();
     const outcome = await call(Math.max(1, Math.min(limits.timeoutMs, leftMs)));
