@@ -84,10 +84,19 @@ export async function publishedKeys(
   }
 }
 
-/** OpenID Connect Discovery 1.0 §4: the document must be of the issuer that was asked. */
 async function discover(issuer: string, signal: AbortSignal): Promise<string> {
   const base = issuer.endsWith("/") ? issuer.slice(0, -1) : issuer;
-  const document = await getDocument(`${base}/.well-known/openid-configuration`, signal);
+  return keyAddressOf(
+    await getDocument(`${base}/.well-known/openid-configuration`, signal),
+    issuer,
+  );
+}
+
+/**
+ * OpenID Connect Discovery 1.0 §4: the document must be of the issuer that was asked. Throws
+ * `KeySetFault`.
+ */
+export function keyAddressOf(document: JsonObject, issuer: string): string {
   if (document["issuer"] !== issuer) {
     throw new KeySetFault("discovery", "discovery answers as another issuer");
   }
