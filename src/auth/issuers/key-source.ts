@@ -2,6 +2,7 @@ import { fetchLimited } from "../../platform/breaker.ts";
 import type { ForeignIssuerSettings } from "../../platform/issuer-settings.ts";
 import { keySetLimits as limits } from "../../platform/limits.ts";
 import { importKeySet, KeyFault, PRIVATE_MEMBERS } from "../keys/material.ts";
+import { isShipped } from "./shipped-keys.ts";
 import { isTokenFault } from "../token/fault.ts";
 import { parseJsonObject, type JsonObject } from "../token/json.ts";
 import type { VerificationKey } from "../token/verify.ts";
@@ -74,14 +75,24 @@ export async function publishedKeys(
   const leftOut: string[] = [];
   const refuse = (reason: string) => new KeySetFault("refused", reason, exposedKids(set));
   try {
-    const keys = await importKeySet(set, algorithms, (fault, kid) => {
+    const imported = await importKeySet(set, algorithms, (fault, kid) => {
       leftOut.push(`${fault.message} (kid ${JSON.stringify(kid)?.slice(0, 130)})`);
     });
+    const keys = jwksUri.startsWith("http:") ? imported : withoutShipped(imported, leftOut);
     if (keys.size === 0) throw refuse(["no key can be used", ...leftOut].join("; "));
     return { jwksUri, keys, leftOut };
   } catch (error) {
     throw error instanceof KeyFault ? refuse(error.message) : error;
   }
+}
+
+function withoutShipped(
+  keys: ReadonlyMap<string, VerificationKey>,
+  leftOut: string[],
+): ReadonlyMap<string, VerificationKey> {
+  const shipped = [...keys.values()].filter(isShipped);
+  leftOut.push(...shipped.map(({ kid }) => `the private key of ${kid} is in a public package`));
+  return new Map([...keys].filter(([, key]) => !shipped.includes(key)));
 }
 
 async function discover(issuer: string, signal: AbortSignal): Promise<string> {
