@@ -411,7 +411,7 @@ test("it does not start where anything looks like production", async (t) => {
       process.env[name] = value;
       try {
         await assert.rejects(
-          startDevIssuer({ port: 0 }),
+          startDevIssuer({ port: 0 }).then((started) => started.stop()),
           (error) => error instanceof ConfigError && error.message.includes(name),
         );
       } finally {
