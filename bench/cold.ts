@@ -70,6 +70,7 @@ async function prepare() {
   async function admit(token: string, verify: VerifySignature): Promise<void> {
     const candidate = readCandidate(token, issuers, now);
     if ("rejected" in candidate) throw new Error(candidate.note);
+    if (!("task" in candidate)) throw new Error("no key");
     const verified = verify(candidate.task);
     if (!(typeof verified === "boolean" ? verified : await verified)) throw new Error("refused");
     if (candidate.claims === undefined) throw new Error("expired");

@@ -19,7 +19,8 @@ import { createMailboxRoutes } from "./auth/mail/dev-mailbox.ts";
 import { selectKeyVersion } from "./auth/keys/store-rows.ts";
 import type { Passwords } from "./auth/password/password-port.ts";
 import { createLoadMachine } from "./auth/oauth/store.ts";
-import { createIsTokenRevoked } from "./auth/revocation/revoked-tokens.ts";
+import { createProvision } from "./auth/issuers/provision.ts";
+import { createIsForeignRevoked } from "./auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "./auth/routes.ts";
 import { verifyBody } from "./auth/routes-schemas.ts";
 import { introspect } from "./auth/session/introspect.ts";
@@ -93,12 +94,14 @@ export function createApp(ports: AppPorts): App {
     database,
     invalidate: ports.invalidate,
     ownIssuer: config.publicUrl,
+    foreignIssuers: config.issuers,
     documents,
   });
   const people = peopleOf(iam, createIsTenantActive({ database, documents }));
   const authenticate = createAuthenticate({
     ...ports,
     ...readsOf(database),
+    provision: createProvision(database, iam.provisionForeignUser),
     loadRoles: people.loadRoles,
     apiKeys: {
       loadKey: createLoadKey(database),
@@ -157,6 +160,7 @@ export const peopleOf = (iam: Iam, isTenantActive: IsTenantActive) => ({
   provisionUser: iam.provisionUser,
   discardUser: iam.discardUser,
   giveAdministrator: iam.giveAdministrator,
+  findIdentity: iam.findIdentity,
   loadRoles: ofActiveTenants(iam.loadRoles, isTenantActive),
   isTenantActive,
 });
@@ -165,7 +169,7 @@ export const peopleOf = (iam: Iam, isTenantActive: IsTenantActive) => ({
 const readsOf = (database: Database) => ({
   loadSession: createLoadSession(database),
   loadMachine: createLoadMachine(database),
-  isTokenRevoked: createIsTokenRevoked(database),
+  isForeignRevoked: createIsForeignRevoked(database),
 });
 async function describeToken(authenticate: Authenticate, body: unknown) {
   if (!Check(verifyBody, body)) return { status: 422, body: { error_code: "validation_failed" } };

@@ -13,7 +13,8 @@ import type { Generations } from "./cache/generations.ts";
 import type { Lease } from "./cache/lease.ts";
 import type { Authenticate, LoadMachine, LoadRoles, LoadSession } from "./index.ts";
 import type { IssuerRegistry } from "./issuers/registry.ts";
-import type { IsTokenRevoked } from "./revocation/revoked-tokens.ts";
+import type { Provision } from "./issuers/provision.ts";
+import type { IsForeignRevoked } from "./revocation/revoked-tokens.ts";
 import type { VerifySignature } from "./verify-pool.ts";
 
 export interface AuthenticateOptions {
@@ -27,8 +28,9 @@ export interface AuthenticateOptions {
   readonly loadRoles: LoadRoles;
   /** Without it no API key is known. */
   readonly apiKeys?: { readonly loadKey: LoadKey; readonly guesses: Guesses };
-  /** Needed as soon as there is a foreign issuer. */
-  readonly isTokenRevoked?: IsTokenRevoked;
+  /** Both needed as soon as there is a foreign issuer. */
+  readonly isForeignRevoked?: IsForeignRevoked;
+  readonly provision?: Provision;
   /** Asked while the log is not read: whether our keys are still the stored ones. */
   readonly areKeysCurrent?: () => Promise<boolean>;
   readonly clock: Clock;
@@ -75,7 +77,8 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticator 
   };
   const lookUps = createLookUps({
     ...options,
-    isTokenRevoked: options.isTokenRevoked,
+    isForeignRevoked: options.isForeignRevoked,
+    provision: options.provision,
     areKeysCurrent: options.areKeysCurrent,
   });
   const admission = new Admission({

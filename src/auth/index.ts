@@ -19,8 +19,20 @@ export interface RoleGrants {
   readonly permissions: Readonly<Partial<Record<ContextName, readonly string[]>>>;
 }
 
-/** Implemented by `contexts/iam/store.ts`; one single-statement read on the pipelined reader. */
-export type LoadRoles = (identity: Identity) => Promise<RoleGrants | undefined>;
+/** A role by its name: worth what the catalogue says of it. */
+export interface RoleName {
+  readonly context: ContextName;
+  readonly name: string;
+}
+
+/**
+ * Implemented by `contexts/iam/store.ts`; one single-statement read on the pipelined reader. With
+ * the roles somebody holds come those of `mapped` that the tenant's catalogue has.
+ */
+export type LoadRoles = (
+  identity: Identity,
+  mapped?: readonly RoleName[],
+) => Promise<RoleGrants | undefined>;
 
 /**
  * What a revocation names. Everything is computable from the token and the issuer's settings
@@ -106,6 +118,18 @@ export type ProvisionUser = (
     readonly tenantId: string;
   },
 ) => Promise<void>;
+
+/**
+ * Makes the IAM user of a foreign identity whose token was good, with the role `user` in every
+ * context; or tells that there is one, or was.
+ */
+export type ProvisionForeignUser = (
+  tx: Transaction,
+  user: Identity & { readonly tenantId: string },
+) => Promise<"made" | "there" | "discarded">;
+
+/** Who an IAM user of the tenant is for the issuer; undefined: nobody of the tenant. */
+export type FindIdentity = (userId: string, tenantId: string) => Promise<Identity | undefined>;
 
 /**
  * Discards the IAM user of an account that is erased, in the same transaction; the id stays where

@@ -34,7 +34,8 @@ const TAG = "admin";
 const tokenId = Type.String({
   minLength: 1,
   maxLength: limits.tokenIdMaxCharacters,
-  description: "`jti` of the token",
+  description:
+    "`jti` of the token; of a foreign one also what its family has in common: `origin_jti`, `sid`",
 });
 const expiresAt = Type.Optional(
   Type.Integer({

@@ -132,7 +132,7 @@ function choiceOf(principal: Principal, body: LogoutBody): SessionChoice {
 export async function waitIfAsked(
   { waitForCluster }: Pick<SessionRouteDeps, "waitForCluster">,
   wait: "cluster" | undefined,
-  { receipt }: EndedSessions,
+  { receipt }: Pick<EndedSessions, "receipt">,
 ): Promise<void> {
   if (wait === "cluster" && receipt !== undefined) await waitForCluster(receipt.number);
 }

@@ -16,6 +16,7 @@ import type {
   ProvisionUser,
   WaitForCluster,
   DocumentCache,
+  FindIdentity,
   LoadRoles,
   DiscardUser,
   GiveAdministrator,
@@ -47,6 +48,7 @@ import { createPasswordRoutes } from "./routes-passwords.ts";
 import { createProfileRoutes } from "./routes-profile.ts";
 import { createMachineRoutes } from "./oauth/index.ts";
 import { createAdminTokenRoutes } from "./routes-admin-tokens.ts";
+import { createAdminUserRoutes } from "./routes-admin-users.ts";
 import { createAdminAttackRoutes } from "./routes-admin-attacks.ts";
 import { createAdminSessionRoutes } from "./routes-admin-sessions.ts";
 import { createSessionRoutes } from "./routes-sessions.ts";
@@ -79,6 +81,7 @@ export interface AuthRoutesOptions {
   readonly queueMail: QueueMail;
   readonly provisionUser: ProvisionUser;
   readonly loadRoles: LoadRoles;
+  readonly findIdentity: FindIdentity;
   readonly documents: DocumentCache;
   readonly discardUser: DiscardUser;
   readonly giveAdministrator: GiveAdministrator;
@@ -121,7 +124,8 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     }),
     ...createSessionRoutes({ database, waitForCluster, endSessions }),
     ...createAdminSessionRoutes({ database, waitForCluster, endSessions, countryOf }),
-    ...createAdminTokenRoutes({ ...deps, ownIssuer }),
+    ...createAdminTokenRoutes({ ...deps, ownIssuer, foreignIssuers: config.issuers }),
+    ...createAdminUserRoutes(deps),
     ...createMachineRoutes({ ...deps, ownIssuer, endSessions }),
     ...createApiKeyRoutes({
       database,

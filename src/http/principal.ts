@@ -61,6 +61,8 @@ export interface Principal {
   readonly scope: string | undefined;
   /** Who acts as this principal: an administrator, for a while. Undefined: nobody but itself. */
   readonly actor?: string | undefined;
+  /** Groups that the token of a foreign issuer lists: information, roles are looked up. */
+  readonly groups?: readonly string[] | undefined;
   /** The key, when one is calling. */
   readonly apiKey: ApiKeyTerms | undefined;
   readonly roles: Readonly<Partial<Record<ContextName, readonly string[]>>>;

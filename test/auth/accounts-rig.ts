@@ -20,7 +20,7 @@ import type { Passwords } from "../../src/auth/password/password-port.ts";
 import { createInlinePasswords } from "../../src/auth/password/run-tasks.ts";
 import { createInvalidate } from "../../src/auth/revocation/invalidation-log.ts";
 import { createBlockOf } from "../../src/auth/network/blocks.ts";
-import { createIsTokenRevoked } from "../../src/auth/revocation/revoked-tokens.ts";
+import { createIsForeignRevoked } from "../../src/auth/revocation/revoked-tokens.ts";
 import { createAuthRoutes } from "../../src/auth/routes.ts";
 import { createLoadSession } from "../../src/auth/session/store.ts";
 import { createPolicyOf } from "../../src/auth/tenants/policies.ts";
@@ -120,7 +120,7 @@ export async function startApp(options: AppOptions) {
     loadSession: createLoadSession(database),
     loadMachine: createLoadMachine(database),
     loadRoles: people.loadRoles,
-    isTokenRevoked: createIsTokenRevoked(database),
+    isForeignRevoked: createIsForeignRevoked(database),
     apiKeys: {
       loadKey: createLoadKey(database),
       guesses: createGuesses(

@@ -123,7 +123,7 @@ export function createRig(options: { foreignStaleMs?: number } = {}) {
       counts.roles++;
       return answer(rows.grants);
     },
-    isTokenRevoked: () => {
+    isForeignRevoked: () => {
       counts.revokedTokens++;
       return answer(rows.isTokenRevoked);
     },

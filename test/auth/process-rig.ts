@@ -8,7 +8,7 @@ import { createIssuerRegistry } from "../../src/auth/issuers/registry.ts";
 import { createBus } from "../../src/auth/revocation/bus.ts";
 import { createWaitForCluster } from "../../src/auth/revocation/instances.ts";
 import { createInvalidate } from "../../src/auth/revocation/invalidation-log.ts";
-import { createIsTokenRevoked } from "../../src/auth/revocation/revoked-tokens.ts";
+import { createIsForeignRevoked } from "../../src/auth/revocation/revoked-tokens.ts";
 import { createLoadSession } from "../../src/auth/session/store.ts";
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline } from "../../src/auth/verify-pool.ts";
@@ -78,7 +78,7 @@ export async function startProcess(options: ProcessOptions) {
     loadSession: createLoadSession(database),
     loadMachine: async () => undefined,
     loadRoles: iam.loadRoles,
-    isTokenRevoked: createIsTokenRevoked(database),
+    isForeignRevoked: createIsForeignRevoked(database),
     clock,
     metrics,
     log,

@@ -3,7 +3,7 @@ import { platformErrors } from "../../platform/errors.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { placeOf } from "../audit/place.ts";
 import { authErrors } from "../errors.ts";
-import type { LoadRoles } from "../index.ts";
+import type { LoadRoles, RoleGrants } from "../index.ts";
 import type { Caller } from "../session/open.ts";
 import type { By } from "./standing.ts";
 import { findManaged, type ManagedAccount } from "./store-admin.ts";
@@ -45,13 +45,18 @@ export async function findBelow(
     throw authErrors.failure("permission_denied", { detail: "Not to be done to oneself" });
   }
   const issuer = options.config.publicUrl;
-  const grants = await options.loadRoles({ issuer, subject: accountId });
+  assertBelow(await options.loadRoles({ issuer, subject: accountId }), principal);
+  return found;
+}
+
+/** Throws `permission_denied` when somebody may do what the administrator may not. */
+export function assertBelow(grants: RoleGrants | undefined, principal: Principal): void {
   const isBelow = CONTEXTS.every((context) =>
     (grants?.permissions[context] ?? []).every((permission) =>
       principal.permissions[context]?.includes(permission),
     ),
   );
-  if (isBelow) return found;
+  if (isBelow) return;
   throw authErrors.failure("permission_denied", {
     detail: "The account has permissions that the caller lacks",
   });

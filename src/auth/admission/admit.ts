@@ -15,7 +15,7 @@ import type { Claims } from "../token/claims.ts";
 import { tokenLabel } from "../token/digest.ts";
 import type { VerifySignature } from "../verify-pool.ts";
 import { createBadSignatures, type BadSignatures } from "./bad-signatures.ts";
-import { readCandidate, type Candidate } from "./candidate.ts";
+import { readCandidate, type Candidate, type KeylessCandidate } from "./candidate.ts";
 import { createFlights, type Flights } from "./flights.ts";
 import { isMachineToken, type Found, type LookUps } from "./look-ups.ts";
 import { toPrincipal } from "./principal.ts";
@@ -114,7 +114,12 @@ export class Admission {
     if (candidate.claims !== undefined && lookUps.isAway()) {
       return this.#refuse(refusals.LOOK_UPS_AWAY, token, address, candidate.claims);
     }
-    return this.#flights.lead(token, () => this.#verify(token, address, candidate));
+    if ("task" in candidate) {
+      return this.#flights.lead(token, () => this.#verify(token, address, candidate));
+    }
+    const looking = candidate.issuer.foreign?.wantKey(candidate.kid);
+    if (looking === undefined) return this.#refuse(tokenInvalid("key"), token, address);
+    return this.#flights.lead(token, () => this.#awaitKey(token, address, candidate, looking));
   }
 
   #beginKey(
@@ -150,6 +155,19 @@ export class Admission {
       this.#refuse(outcome, token, address, entry?.claims, key.id);
     }
     return verdict;
+  }
+
+  /** The first tokens under a new key wait until the key set was looked at again. */
+  async #awaitKey(
+    token: string,
+    address: string,
+    candidate: KeylessCandidate,
+    looking: Promise<void>,
+  ): Promise<Verdict> {
+    await looking;
+    const complete = candidate.complete();
+    if (complete !== undefined) return this.#verify(token, address, complete);
+    return lastingVerdict(this.#refuse(tokenInvalid("key"), token, address));
   }
 
   async #verify(token: string, address: string, candidate: Candidate): Promise<Verdict> {
@@ -214,7 +232,8 @@ export class Admission {
     const tenantId = issuer.tenantOf(claims);
     if (tenantId === undefined) return undefined;
     const { subject, sessionId, tokenId } = claims;
-    const dependencies = { issuer: issuer.issuer, subject, sessionId, tokenId, tenantId };
+    const session = issuer.foreign === undefined ? { sessionId } : { familyId: sessionId };
+    const dependencies = { issuer: issuer.issuer, subject, ...session, tokenId, tenantId };
     const indexes = generations.indexesOf(dependencies);
     return { claims, tenantId, indexes, captured: generations.capture(indexes) };
   }
@@ -263,6 +282,7 @@ function judge({ claims, tenantId }: Verified, found: Found): Outcome {
     // The least telling answer: who holds a stolen token learns nothing about the account.
     if (session.disabled) return tokenInvalid("account_disabled");
   }
-  if (grants === undefined) return refusals.PRINCIPAL_UNKNOWN;
+  // Somebody of that name in another tenant is somebody else.
+  if (grants?.tenantId !== tenantId) return refusals.PRINCIPAL_UNKNOWN;
   return toPrincipal({ claims, tenantId, session, machine, grants });
 }

@@ -5,7 +5,7 @@ import { parseToken } from "../token/parse.ts";
 import type { Issuer } from "../issuers/issuer.ts";
 import type { IssuerRegistry } from "../issuers/registry.ts";
 import type { VerifyTask } from "../token/batch.ts";
-import { tokenInvalid } from "./refusals.ts";
+import { KEYS_AWAY, tokenInvalid } from "./refusals.ts";
 
 /** A token that a good signature would make one of an issuer we trust. Nothing is verified yet. */
 export interface Candidate {
@@ -13,6 +13,15 @@ export interface Candidate {
   readonly task: VerifyTask;
   /** Undefined: expired, and everything else about it is good. */
   readonly claims: Claims | undefined;
+}
+
+/** The same but for its key, which may have come up at its foreign issuer since we looked. */
+export interface KeylessCandidate {
+  readonly issuer: Issuer;
+  readonly claims: Claims;
+  readonly kid: string;
+  /** The whole candidate, once the key is here. */
+  complete(): Candidate | undefined;
 }
 
 /**
@@ -23,17 +32,28 @@ export function readCandidate(
   token: string,
   issuers: IssuerRegistry,
   nowSeconds: number,
-): Candidate | Rejection {
+): Candidate | KeylessCandidate | Rejection {
   const parsed = parseToken(token);
   if (isTokenFault(parsed)) {
     return tokenInvalid(isRefreshToken(token) ? "refresh_token" : parsed.fault);
   }
   const issuer = issuers.find(parsed.payload["iss"]);
   if (issuer === undefined) return tokenInvalid("issuer");
-  const key = issuer.keyFor(parsed.header.kid, parsed.header.alg);
-  if (key === undefined) return tokenInvalid("key");
+  if (issuer.foreign?.hasKeys() === false) return KEYS_AWAY;
+  const { kid, alg } = parsed.header;
+  const key = issuer.keyFor(kid, alg);
+  if (key === undefined && issuer.foreign === undefined) return tokenInvalid("key");
   const claims = validateClaims(parsed, issuer.rules, nowSeconds);
   const { signingInput, signature } = parsed;
+  if (key === undefined) {
+    // Only a token that is good but for its key is worth a look at the key set.
+    if (isTokenFault(claims)) return tokenInvalid("key");
+    const complete = () => {
+      const found = issuer.keyFor(kid, alg);
+      return found && { issuer, claims, task: { signingInput, signature, key: found } };
+    };
+    return { issuer, claims, kid, complete };
+  }
   const task = { signingInput, signature, key };
   if (!isTokenFault(claims)) return { issuer, task, claims };
   // "Expired" is only said to whom the signature proves it was once right.

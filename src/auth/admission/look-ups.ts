@@ -11,15 +11,20 @@ import type {
   LoadSession,
   RoleGrants,
 } from "../index.ts";
-import type { IsTokenRevoked } from "../revocation/revoked-tokens.ts";
+import type { IssuerRegistry } from "../issuers/registry.ts";
+import type { Provision } from "../issuers/provision.ts";
+import type { IsForeignRevoked } from "../revocation/revoked-tokens.ts";
 import type { Claims } from "../token/claims.ts";
 
 export interface LookUpsOptions {
   readonly loadSession: LoadSession;
   readonly loadMachine: LoadMachine;
   readonly loadRoles: LoadRoles;
+  readonly issuers: Pick<IssuerRegistry, "find">;
   /** For tokens of issuers whose sessions we do not hold. */
-  readonly isTokenRevoked: IsTokenRevoked | undefined;
+  readonly isForeignRevoked: IsForeignRevoked | undefined;
+  /** Makes a user of a caller whom IAM does not know, where the issuer's settings say so. */
+  readonly provision: Provision | undefined;
   /** Asked while the log is not read: whether our keys are still the stored ones. */
   readonly areKeysCurrent?: (() => Promise<boolean>) | undefined;
   readonly lease: Pick<Lease, "holds">;
@@ -56,7 +61,7 @@ export interface LookUps {
  * hangs is given up: what it would tell might be old by then.
  */
 export function createLookUps(options: LookUpsOptions): LookUps {
-  const { loadRoles, isTokenRevoked, ownIssuer, clock, log, lease } = options;
+  const { loadRoles, isForeignRevoked, provision, issuers, ownIssuer, clock, log, lease } = options;
   const areKeysCurrent = options.areKeysCurrent ?? (async () => true);
   const loadSession = timed(options, options.loadSession);
   const seconds = options.metrics.histogram(
@@ -72,13 +77,14 @@ export function createLookUps(options: LookUpsOptions): LookUps {
   async function read(claims: Claims, tenantId: string): Promise<Found> {
     const { issuer, subject, sessionId, tokenId } = claims;
     const isOwn = issuer === ownIssuer;
+    const mapped = issuers.find(issuer)?.foreign?.rolesOf(claims);
     const isMachine = isOwn && isMachineToken(claims);
     const [areCurrent, session, machine, isRevoked, grants] = await Promise.all([
       isOwn && !lease.holds() ? areKeysCurrent() : true,
       isOwn && !isMachine ? loadSession(sessionId!, tokenId!) : undefined,
       isMachine ? options.loadMachine(sessionId!, tokenId!) : undefined,
-      isOwn || tokenId === undefined ? false : (isTokenRevoked?.(tokenId, tenantId) ?? false),
-      loadRoles({ issuer, subject }),
+      isOwn ? false : (isForeignRevoked?.(claims, tenantId) ?? false),
+      loadRoles({ issuer, subject }, mapped),
     ]);
     // The key that verified the token may be withdrawn: nobody knows whose token it is.
     if (!areCurrent) throw new Error("the keys are not the stored ones");
@@ -103,8 +109,22 @@ export function createLookUps(options: LookUpsOptions): LookUps {
     }
   }
 
+  /** A caller whom IAM does not know and whom its issuer's settings let in is known from now on. */
+  async function find(claims: Claims, tenantId: string): Promise<Found | undefined> {
+    const found = (await attempt(() => read(claims, tenantId)))?.value;
+    if (found === undefined || found.grants !== undefined || found.isTokenRevoked) return found;
+    const { issuer, subject } = claims;
+    if (provision === undefined || issuers.find(issuer)?.foreign?.provision !== "create") {
+      return found;
+    }
+    // Connections for writing may be busy: that says nothing about the look-ups of others.
+    const made = await attempt(() => provision({ issuer, subject, tenantId }), false);
+    if (made === undefined) return undefined;
+    return made.value ? (await attempt(() => read(claims, tenantId)))?.value : found;
+  }
+
   return {
-    find: async (claims, tenantId) => (await attempt(() => read(claims, tenantId)))?.value,
+    find,
     attempt,
     isAway: () => awayUntilMs > 0 && clock.monotonicMs() < awayUntilMs,
   };

@@ -21,13 +21,14 @@ export function toPrincipal({
   grants,
 }: PrincipalSources): Principal {
   return Object.freeze({
-    kind: machine === undefined ? "user" : "machine",
+    kind: machine !== undefined || isForeignMachine(claims, session) ? "machine" : "user",
     issuer: claims.issuer,
     subject: claims.subject,
     userId: grants.userId,
     accountId: session?.accountId,
     tenantId,
-    sessionId: machine === undefined ? claims.sessionId : undefined,
+    // Of sessions that we hold: what another issuer calls one is no session of ours.
+    sessionId: session?.sessionId,
     tokenId: claims.tokenId,
     clientId: claims.clientId,
     email: session?.email,
@@ -40,6 +41,7 @@ export function toPrincipal({
     expiresAt: claims.expiresAt,
     scope: claims.scope,
     actor: claims.actor,
+    groups: claims.groups && Object.freeze(claims.groups),
     apiKey: undefined,
     roles: frozenLists(grants.roles),
     permissions: frozenLists(
@@ -49,6 +51,11 @@ export function toPrincipal({
         : scopedPermissions(grants.permissions, claims.scope),
     ),
   });
+}
+
+/** RFC 9068 §2.2, and what Cognito does: who got a token for itself is its subject. */
+function isForeignMachine(claims: Claims, session: LiveSession | undefined): boolean {
+  return session === undefined && claims.subject === claims.clientId;
 }
 
 type Lists = RoleGrants["roles"];

@@ -42,6 +42,11 @@ export const LOOK_UPS_AWAY = platformErrors.rejection("unavailable", {
   note: "sessions and roles cannot be read",
   headers: RETRY_SOON,
 });
+/** No key set of the issuer counts now: nobody can say whether the token is good. */
+export const KEYS_AWAY = platformErrors.rejection("unavailable", {
+  note: "the keys of the issuer are not known",
+  headers: RETRY_SOON,
+});
 /** Every flight was overtaken by a revocation. */
 export const OVERTAKEN = platformErrors.rejection("unavailable", {
   note: "revocations overtook the look-ups",

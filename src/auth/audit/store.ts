@@ -57,6 +57,8 @@ export type AuditAction =
   | "client.disable"
   | "client.remove"
   | "client.failure"
+  | "user.provision"
+  | "user.sign_out"
   | "token.revoke"
   | "token.revoke_all"
   | "session.end"

@@ -11,6 +11,8 @@ export interface Dependencies {
   readonly subject: string;
   readonly sessionId?: string | undefined;
   readonly tokenId?: string | undefined;
+  /** What all tokens of a sign-in at a foreign issuer have in common; revoked like a token. */
+  readonly familyId?: string | undefined;
   readonly tenantId?: string | undefined;
 }
 
@@ -77,11 +79,12 @@ export function createGenerations(shared: SharedMemory): Generations {
     key.kind === "global" ? globalIndex : indexOf(key.kind, textOf(key));
 
   return {
-    indexesOf({ issuer, subject, sessionId, tokenId, tenantId }) {
+    indexesOf({ issuer, subject, sessionId, tokenId, familyId, tenantId }) {
       const indexes = [globalIndex, indexOf("issuer", issuer), rolesIndex];
       indexes.push(indexOf("identity", identityText(issuer, subject)));
       if (sessionId !== undefined) indexes.push(indexOf("session", sessionId));
       if (tokenId !== undefined) indexes.push(indexOf("token", tokenId));
+      if (familyId !== undefined) indexes.push(indexOf("token", familyId));
       if (tenantId !== undefined) indexes.push(indexOf("tenant", tenantId));
       return Uint16Array.from(indexes);
     },

@@ -17,6 +17,7 @@ const CLAIM_FIELDS = Object.keys({
   authTime: 0,
   scope: 0,
   actor: 0,
+  groups: 0,
 } satisfies Record<keyof Claims, 0>) as (keyof Claims)[];
 
 const PRINCIPAL_FIELDS = Object.keys({
@@ -39,6 +40,7 @@ const PRINCIPAL_FIELDS = Object.keys({
   expiresAt: 0,
   scope: 0,
   actor: 0,
+  groups: 0,
   apiKey: 0,
   roles: 0,
   permissions: 0,

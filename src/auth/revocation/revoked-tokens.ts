@@ -1,5 +1,7 @@
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
+import { signedOut } from "../issuers/store-sign-outs.ts";
+import type { Claims } from "../token/claims.ts";
 
 /** Stands for every tenant. */
 export const EVERY_TENANT = "00000000-0000-0000-0000-000000000000";
@@ -13,14 +15,23 @@ export function tokenRevoked(tokenId: string, tenantId: Sql): Sql {
     WHERE token_id = ${tokenId} AND tenant_id IN (${tenantId}, ${EVERY_TENANT}::uuid))`;
 }
 
-export type IsTokenRevoked = (tokenId: string, tenantId: string) => Promise<boolean>;
+/** What a foreign token is known by, here and at its issuer. */
+export type ForeignToken = Pick<
+  Claims,
+  "issuer" | "subject" | "tokenId" | "sessionId" | "authTime"
+>;
+
+/** Whether the token, its whole family (`origin_jti`, `sid`) or everything its subject had is void. */
+export type IsForeignRevoked = (token: ForeignToken, tenantId: string) => Promise<boolean>;
 
 /** For tokens without a session of ours; one single-statement read on the pipelined reader. */
-export function createIsTokenRevoked(database: Pick<Database, "read">): IsTokenRevoked {
-  return async (tokenId, tenantId) => {
-    const rows = await database.read<{ revoked: boolean }>(
-      sql`SELECT ${tokenRevoked(tokenId, sql`${tenantId}::uuid`)} AS revoked`,
-    );
+export function createIsForeignRevoked(database: Pick<Database, "read">): IsForeignRevoked {
+  return async ({ issuer, subject, tokenId, sessionId, authTime }, tenantId) => {
+    const rows = await database.read<{ revoked: boolean }>(sql`
+      SELECT EXISTS (SELECT FROM auth.revoked_tokens
+                      WHERE token_id IN (${tokenId ?? null}, ${sessionId ?? null})
+                        AND tenant_id IN (${tenantId}::uuid, ${EVERY_TENANT}::uuid))
+          OR ${signedOut(issuer, subject, authTime)} AS revoked`);
     return rows[0]?.revoked === true;
   };
 }

@@ -6,7 +6,7 @@ import { EVERY_TENANT } from "./revoked-tokens.ts";
 export interface TokenToRevoke {
   /** `jti`; of Cognito `origin_jti`. */
   readonly tokenId: string;
-  /** `exp` of the token, seconds; the row lasts at least as long as one of ours may live. */
+  /** `exp` of the token, seconds; the row lasts at least as long as a token may live. */
   readonly expiresAt?: number | undefined;
 }
 
@@ -34,13 +34,19 @@ interface Row {
 export async function addRevokedTokens(
   tx: Transaction,
   tokens: readonly TokenToRevoke[],
-  by: { readonly tenantId: string; readonly actor: string; readonly reason: string },
+  by: {
+    readonly tenantId: string;
+    readonly actor: string;
+    readonly reason: string;
+    /** How long a row lasts at least. */
+    readonly keptSeconds: number;
+  },
 ): Promise<number> {
   const { rows } = await tx.query<{ isNew: boolean }>(sql`
     INSERT INTO auth.revoked_tokens AS r (token_id, tenant_id, expires_at, reason, revoked_by)
     SELECT DISTINCT ON (token_id) token_id, ${by.tenantId}::uuid,
            greatest(to_timestamp(expires_at),
-             now() + make_interval(secs => ${limits.unknownEndSeconds})),
+             now() + make_interval(secs => ${by.keptSeconds})),
            ${by.reason}, ${by.actor}
       FROM unnest(${tokens.map(({ tokenId }) => tokenId)}::text[],
                   ${tokens.map(({ expiresAt }) => expiresAt ?? null)}::float8[])

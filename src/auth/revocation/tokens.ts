@@ -1,5 +1,6 @@
 import { platformErrors } from "../../platform/errors.ts";
-import { revokedTokenLimits as limits } from "../../platform/limits.ts";
+import type { ForeignIssuerSettings } from "../../platform/issuer-settings.ts";
+import { foreignIssuerLimits, revokedTokenLimits as limits } from "../../platform/limits.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { endEverything } from "../accounts/standing.ts";
@@ -15,6 +16,7 @@ export interface RevokeOptions {
   readonly invalidate: Invalidate;
   /** `iss` of our own tokens. */
   readonly ownIssuer: string;
+  readonly foreignIssuers?: readonly ForeignIssuerSettings[];
   readonly metrics: Metrics;
 }
 
@@ -32,15 +34,18 @@ export interface Revocation {
 
 /** Takes back single tokens of a tenant, in one transaction. At most `bulkMaxCount` of them. */
 export async function revokeTokens(
-  { database, invalidate }: RevokeOptions,
+  { database, invalidate, foreignIssuers = [] }: RevokeOptions,
   tokens: readonly TokenToRevoke[],
   reason: string,
   by: RevokeActor,
 ): Promise<Revocation> {
   if (tokens.length > limits.bulkMaxCount) throw new RangeError("revoke in batches");
+  // What is named may be a family of somebody else's tokens, which lives as long as its refresh token.
+  const isForeign = foreignIssuers.some(({ tenantId }) => tenantId === by.tenantId);
+  const keptSeconds = isForeign ? foreignIssuerLimits.familySeconds : limits.unknownEndSeconds;
   return database.withTransaction(
     async (tx) => {
-      const count = await addRevokedTokens(tx, tokens, { ...by, reason });
+      const count = await addRevokedTokens(tx, tokens, { ...by, reason, keptSeconds });
       await record(tx, by, "token.revoke", undefined, describe(tokens, reason));
       const keys = tokens.map(({ tokenId }) => ({ kind: "token" as const, id: tokenId }));
       return { count, receipt: invalidate(tx, keys) };

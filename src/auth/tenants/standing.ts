@@ -35,8 +35,8 @@ export function createIsTenantActive({
  * key or client is that they come with.
  */
 export function ofActiveTenants(loadRoles: LoadRoles, isTenantActive: IsTenantActive): LoadRoles {
-  return async (identity) => {
-    const grants = await loadRoles(identity);
+  return async (identity, mapped) => {
+    const grants = await loadRoles(identity, mapped);
     return grants !== undefined && (await isTenantActive(grants.tenantId)) ? grants : undefined;
   };
 }

@@ -1,5 +1,6 @@
-import { tokenLimits } from "../../platform/limits.ts";
+import { isAudience, isInstant, isName, type TextClaim } from "./claim-values.ts";
 import { tokenFault, type TokenFault, type TokenFaultCode } from "./fault.ts";
+import { readGroups, wrongForeignParty, type ForeignClaimRules } from "./foreign-claims.ts";
 import type { JsonObject } from "./json.ts";
 import type { ParsedToken } from "./parse.ts";
 
@@ -16,9 +17,9 @@ export interface ClaimRules {
   readonly skewSeconds: number;
   /** Claims beside `iss sub aud exp iat` that must be there. */
   readonly required: readonly TextClaim[];
+  /** Of an issuer that is not ourselves. */
+  readonly foreign?: ForeignClaimRules | undefined;
 }
-
-export type TextClaim = "jti" | "client_id" | "sid" | "tid" | "did";
 
 /** The claims set of a token whose every claim is good. Plain data: it goes into shared memory. */
 export interface Claims {
@@ -39,6 +40,8 @@ export interface Claims {
   readonly scope: string | undefined;
   /** Who acts as the subject (`act`, RFC 8693 §4.1). */
   readonly actor?: string | undefined;
+  /** Groups that a foreign token lists. */
+  readonly groups?: readonly string[] | undefined;
 }
 
 /**
@@ -52,37 +55,55 @@ export function validateClaims(
   nowSeconds: number,
 ): Claims | TokenFault {
   const claims = token.payload as Record<string, unknown> & Record<TextClaim, unknown>;
-  if (rules.typ !== undefined && token.header.typ !== rules.typ) return tokenFault("typ");
+  if (!isType(token.header.typ, rules)) return tokenFault("typ");
   const fault = wrongParty(claims, rules) ?? wrongTime(claims, rules, nowSeconds);
   if (fault !== undefined) return tokenFault(fault);
   const extra = wrongText(claims, rules) ?? wrongExtra(claims);
   if (extra !== undefined) return tokenFault(extra);
+  const { foreign } = rules;
+  const groups = foreign === undefined ? undefined : readGroups(claims, foreign.groupClaims);
+  if (foreign !== undefined && groups === undefined) return tokenFault("groups");
   const expiresAt = Math.floor(claims["exp"] as number);
   if (nowSeconds >= expiresAt) return tokenFault("expired");
   const issuedAt = Math.floor(claims["iat"] as number);
-  const aud = claims["aud"] as string | string[];
   return {
     issuer: rules.issuer,
     subject: claims["sub"] as string,
-    audiences: typeof aud === "string" ? [aud] : aud,
+    audiences: audiencesOf(claims["aud"]),
     expiresAt,
     issuedAt,
     tokenId: claims.jti as string | undefined,
     clientId: claims.client_id as string | undefined,
-    sessionId: claims.sid as string | undefined,
+    sessionId: claims[foreign?.sessionClaim ?? "sid"] as string | undefined,
     tenantId: claims.tid as string | undefined,
     deviceId: claims.did as string | undefined,
     amr: (claims["amr"] as string[] | undefined) ?? [],
     authTime: Math.floor((claims["auth_time"] as number | undefined) ?? issuedAt),
     scope: claims["scope"] as string | undefined,
     ...(claims["act"] === undefined ? {} : { actor: (claims["act"] as { sub: string }).sub }),
+    ...(groups === undefined ? {} : { groups }),
   };
 }
 
 function wrongParty(claims: JsonObject, rules: ClaimRules): TokenFaultCode | undefined {
   if (claims["iss"] !== rules.issuer) return "iss";
   if (!isName(claims["sub"])) return "sub";
+  if (rules.foreign !== undefined) {
+    return wrongForeignParty(claims, rules.audiences, rules.foreign);
+  }
   return isAudience(claims["aud"], rules.audiences) ? undefined : "aud";
+}
+
+/** As a list; of a token whose audience nobody asked about it may be anything. */
+function audiencesOf(aud: unknown): readonly string[] {
+  if (typeof aud === "string") return [aud];
+  return Array.isArray(aud) && aud.every((one) => typeof one === "string") ? aud : [];
+}
+
+function isType(typ: string | undefined, rules: ClaimRules): boolean {
+  // A media type, so its case means nothing (RFC 7515 §4.1.9).
+  if (rules.foreign !== undefined) return rules.foreign.types.includes((typ ?? "").toLowerCase());
+  return rules.typ === undefined || typ === rules.typ;
 }
 
 function wrongTime(
@@ -99,7 +120,7 @@ function wrongTime(
   return lifetime > 0 && lifetime <= rules.lifetimeSecondsMax ? undefined : "lifetime";
 }
 
-const TEXT_CLAIMS: readonly TextClaim[] = ["jti", "client_id", "sid", "tid", "did"];
+const TEXT_CLAIMS: readonly TextClaim[] = ["jti", "client_id", "sid", "tid", "did", "origin_jti"];
 
 function wrongText(claims: JsonObject, rules: ClaimRules): TokenFaultCode | undefined {
   for (const name of TEXT_CLAIMS) {
@@ -120,29 +141,4 @@ function wrongExtra(claims: JsonObject): TokenFaultCode | undefined {
   }
   if (authTime !== undefined && !isInstant(authTime)) return "auth_time";
   return amr === undefined || (Array.isArray(amr) && amr.every(isName)) ? undefined : "amr";
-}
-
-// eslint-disable-next-line no-control-regex -- these are the characters (Unicode category Cc)
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-
-/** A name or id: text of 1 to 255 characters without control characters (OpenID Connect Core §2). */
-function isName(value: unknown): value is string {
-  return (
-    typeof value === "string" &&
-    value.length > 0 &&
-    value.length <= tokenLimits.nameCharactersMax &&
-    !CONTROL.test(value)
-  );
-}
-
-/** RFC 7519 §2 NumericDate. `1e400` is infinite here; 0 and below are no time of ours. */
-function isInstant(value: unknown): value is number {
-  return typeof value === "number" && value > 0 && value <= Number.MAX_SAFE_INTEGER;
-}
-
-/** RFC 7519 §4.1.3: a text, or a list of nothing but texts. */
-function isAudience(value: unknown, audiences: readonly string[]): boolean {
-  if (typeof value === "string") return audiences.includes(value);
-  if (!Array.isArray(value) || !value.every((one) => typeof one === "string")) return false;
-  return value.some((one) => audiences.includes(one));
 }

@@ -34,6 +34,10 @@ export const TOKEN_FAULTS = [
   "scope",
   "act",
   "cnf",
+  "azp",
+  "token_use",
+  "origin_jti",
+  "groups",
   "expired",
 ] as const;
 export type TokenFaultCode = (typeof TOKEN_FAULTS)[number];

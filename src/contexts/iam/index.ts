@@ -2,9 +2,11 @@
 import type {
   DiscardUser,
   DocumentCache,
+  FindIdentity,
   GiveAdministrator,
   Invalidate,
   LoadRoles,
+  ProvisionForeignUser,
   ProvisionUser,
 } from "../../auth/index.ts";
 import type { Route } from "../../http/route.ts";
@@ -13,7 +15,8 @@ import { createBulkUsers, type BulkUsers } from "./bulk.ts";
 import { createRoleStore, type RoleStore } from "./role-store.ts";
 import { createIamRoutes } from "./routes.ts";
 import { createIssuerNames, createLoadRoles, createProvisionUser } from "./store.ts";
-import { discardUser, giveAdministrator } from "./user-changes.ts";
+import { createProvisionForeignUser, discardUser, giveAdministrator } from "./user-changes.ts";
+import type { IssuerOfTenant } from "./user-routes.ts";
 import { createUserStore, type UserStore } from "./user-store.ts";
 
 export type { Role, RoleStore } from "./role-store.ts";
@@ -25,7 +28,7 @@ export interface IamOptions {
   /** `iss` of our own tokens; stored as a constant, so it may change. */
   readonly ownIssuer: string;
   /** Configured issuers besides our own, the default of `POST /v1/users` first. */
-  readonly foreignIssuers?: readonly string[];
+  readonly foreignIssuers?: readonly IssuerOfTenant[];
   /** Keeps the role catalogue; without it the catalogue is read with each user. */
   readonly documents?: DocumentCache;
 }
@@ -34,6 +37,8 @@ export interface Iam {
   readonly routes: Route[];
   readonly loadRoles: LoadRoles;
   readonly provisionUser: ProvisionUser;
+  readonly provisionForeignUser: ProvisionForeignUser;
+  readonly findIdentity: FindIdentity;
   readonly discardUser: DiscardUser;
   readonly giveAdministrator: GiveAdministrator;
   /** The same operations for the command line. */
@@ -48,9 +53,14 @@ export function createIam(options: IamOptions): Iam {
   const users = createUserStore(database, invalidate, issuerNames);
   const roles = createRoleStore(database, invalidate);
   return Object.freeze({
-    routes: createIamRoutes({ users, roles, issuers: [...foreignIssuers, ownIssuer] }),
+    routes: createIamRoutes({ users, roles, ownIssuer, foreignIssuers }),
     loadRoles: createLoadRoles(database, issuerNames, options.documents),
     provisionUser: createProvisionUser(issuerNames),
+    provisionForeignUser: createProvisionForeignUser(issuerNames),
+    async findIdentity(userId: string, tenantId: string) {
+      const user = await users.find(userId, tenantId);
+      return user && { issuer: user.issuer, subject: user.subject };
+    },
     discardUser,
     giveAdministrator,
     users,

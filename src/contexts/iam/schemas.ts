@@ -19,7 +19,12 @@ export const heldRoleParams = closed({ user_id: uuid, context, name: roleName })
 export const roleParams = closed({ context, name: roleName });
 
 export const userCreateBody = closed({
-  user_id: uuid,
+  user_id: Type.String({
+    minLength: 1,
+    maxLength: iamLimits.subjectMaxCharacters,
+    pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
+    description: "`sub` of the identity at its issuer; of our own accounts their id",
+  }),
   issuer: Type.Optional(Type.String({ minLength: 1, maxLength: iamLimits.issuerMaxCharacters })),
 });
 

@@ -5,6 +5,7 @@ import type {
   LoadRoles,
   ProvisionUser,
   RoleGrants,
+  RoleName,
 } from "../../auth/index.ts";
 import { CONTEXTS, type ContextName } from "../../http/principal.ts";
 import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
@@ -103,7 +104,7 @@ export function createLoadRoles(
   cache?: DocumentCache,
 ): LoadRoles {
   const catalogues = openCatalogue(database, cache);
-  return async (identity: Identity) => {
+  return async (identity: Identity, mapped: readonly RoleName[] = []) => {
     const issuer = issuerNames.stored(identity.issuer);
     if (issuer === undefined) return undefined;
     const [row] = await database.read<GrantRow>(sql`
@@ -116,10 +117,25 @@ export function createLoadRoles(
        WHERE u.issuer = ${issuer} AND u.subject = ${identity.subject} AND NOT u.discarded`);
     if (row === undefined) return undefined;
     const catalogue = await catalogues.get(row.tenant_id);
-    if (row.roles.every((role) => catalogue.has(roleId(...role)))) return toGrants(row, catalogue);
+    const isKnown = row.roles.every((role) => catalogue.has(roleId(...role)));
     // A new role takes nothing away and so ends no copy; a holder proves that it is there.
-    return toGrants(row, await catalogues.reload(row.tenant_id, catalogue));
+    const current = isKnown ? catalogue : await catalogues.reload(row.tenant_id, catalogue);
+    return toGrants(withMapped(row, mapped, current), current);
   };
+}
+
+/** Adds the roles that a token stands for, as far as the catalogue has them; a held one once. */
+function withMapped(row: GrantRow, mapped: readonly RoleName[], catalogue: Catalogue): GrantRow {
+  if (mapped.length === 0) return row;
+  const roles = [...row.roles];
+  for (const { context, name } of mapped) {
+    const owner = [BUILT_IN_TENANT_ID, row.tenant_id].find((tenantId) =>
+      catalogue.has(roleId(context, name, tenantId)),
+    );
+    const isHeld = roles.some(([ofContext, held]) => ofContext === context && held === name);
+    if (owner !== undefined && !isHeld) roles.push([context, name, owner]);
+  }
+  return { ...row, roles };
 }
 
 /** Groups roles and the union of their permissions by context; deeply frozen. */

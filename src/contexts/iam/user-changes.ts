@@ -4,9 +4,10 @@ import type {
   Identity,
   Invalidate,
   InvalidationKey,
+  ProvisionForeignUser,
 } from "../../auth/index.ts";
 import { platformErrors } from "../../platform/errors.ts";
-import { newId } from "../../platform/ids.ts";
+import { newId, normaliseUuid } from "../../platform/ids.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 import { ADMINISTRATOR_ROLE } from "./catalogue.ts";
@@ -99,8 +100,26 @@ async function idForSubject(
   user: Identity,
 ): Promise<string> {
   if (issuerNames.isOwn(user.issuer)) return user.subject;
+  if (normaliseUuid(user.subject) !== user.subject) return newId();
   const { rowCount } = await tx.query(sql`SELECT 1 FROM iam.users WHERE id = ${user.subject}`);
   return rowCount === 0 ? user.subject : newId();
+}
+
+/** For callers whose own token tells that they exist. */
+export function createProvisionForeignUser(issuerNames: IssuerNames): ProvisionForeignUser {
+  return async (tx, user) => {
+    const issuer = issuerNames.stored(user.issuer);
+    if (issuer === undefined) return "discarded";
+    // One after the other for this identity alone: whoever comes second finds the first one's user.
+    await tx.query(sql`
+      SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${user.subject}`}, 0))`);
+    const { rows } = await tx.query<{ discarded: boolean }>(sql`
+      SELECT discarded FROM iam.users WHERE issuer = ${issuer} AND subject = ${user.subject}`);
+    if (rows[0] !== undefined) return rows[0].discarded ? "discarded" : "there";
+    const id = await idForSubject(tx, issuerNames, user);
+    await insertUser(tx, issuerNames, { ...user, userId: id });
+    return "made";
+  };
 }
 
 async function discard(tx: Transaction, change: UserChange): Promise<Changed<ChangeResult>> {

@@ -2,7 +2,8 @@ import { httpErrors } from "../../http/errors.ts";
 import { readPage, toPagination } from "../../http/paging.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
 import { json, noContent } from "../../http/reply.ts";
-import { platformErrors } from "../../platform/errors.ts";
+import { normaliseUuid } from "../../platform/ids.ts";
+import { platformErrors, type AppError } from "../../platform/errors.ts";
 import { assertPermissionsOf, maySeeUser, readContext, readVersion } from "./rules.ts";
 import {
   changeAnswer,
@@ -18,8 +19,15 @@ import type { User, UserStore } from "./user-store.ts";
 
 export interface UserRouteDeps {
   readonly users: UserStore;
-  /** Issuers whose users may be created; the first is meant when a body names none. */
-  readonly issuers: readonly string[];
+  readonly ownIssuer: string;
+  /** Whose users may be created too; the first of the caller's tenant is meant where a body names none. */
+  readonly foreignIssuers: readonly IssuerOfTenant[];
+}
+
+/** A foreign issuer, and the tenant that its users belong to. */
+export interface IssuerOfTenant {
+  readonly issuer: string;
+  readonly tenantId: string;
 }
 
 export function createUserRoutes(deps: UserRouteDeps): Route[] {
@@ -33,7 +41,7 @@ export function createUserRoutes(deps: UserRouteDeps): Route[] {
   ];
 }
 
-const createUserRoute = ({ users, issuers }: UserRouteDeps) =>
+const createUserRoute = ({ users, ownIssuer, foreignIssuers }: UserRouteDeps) =>
   defineRoute({
     method: "POST",
     path: "/v1/users",
@@ -47,13 +55,17 @@ const createUserRoute = ({ users, issuers }: UserRouteDeps) =>
       409: { description: "`user_exists`: the identity is taken" },
     },
     async handler({ body, principal, log }) {
-      const subject = body.user_id;
+      // Nobody names users of another tenant's issuer: their tokens would come to this tenant.
+      const issuers = [
+        ...foreignIssuers.filter(({ tenantId }) => tenantId === principal.tenantId),
+        { issuer: ownIssuer },
+      ].map(({ issuer: name }) => name);
       const issuer = body.issuer ?? issuers[0]!;
-      if (!issuers.includes(issuer)) {
-        throw platformErrors.failure("validation_failed", {
-          errors: [{ path: "/body/issuer", code: "enum", message: "must be a configured issuer" }],
-        });
-      }
+      if (!issuers.includes(issuer)) throw invalid("issuer", "enum", "must be a configured issuer");
+      const isOwn = issuer === ownIssuer;
+      // A subject of somebody else's is any text, and counts exactly as it is written there.
+      const subject = isOwn ? normaliseUuid(body.user_id) : body.user_id;
+      if (subject === undefined) throw invalid("user_id", "format", "must be a UUID");
       const made = await users.create({ issuer, subject, tenantId: principal.tenantId });
       log.info({ target_user_id: made.id, by: principal.userId }, "user created");
       return json(
@@ -63,6 +75,12 @@ const createUserRoute = ({ users, issuers }: UserRouteDeps) =>
       );
     },
   });
+
+function invalid(member: string, code: string, message: string): AppError {
+  return platformErrors.failure("validation_failed", {
+    errors: [{ path: `/body/${member}`, code, message }],
+  });
+}
 
 const listUsersRoute = ({ users }: UserRouteDeps) =>
   defineRoute({

@@ -61,6 +61,7 @@ export function claimsOf(subject: string, expiresAt = 1_800_001_800): Claims {
     authTime: 1_800_000_000,
     scope: undefined,
     actor: undefined,
+    groups: undefined,
   };
 }
 
@@ -85,6 +86,7 @@ export function principalOf(subject: string, roles: Principal["roles"] = {}): Pr
     expiresAt: 1_800_001_800,
     scope: undefined,
     actor: undefined,
+    groups: undefined,
     apiKey: undefined,
     roles,
     permissions: { products_catalog: ["access_products"] },

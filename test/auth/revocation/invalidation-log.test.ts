@@ -8,7 +8,7 @@ import {
   readPage,
   trimInvalidations,
 } from "../../../src/auth/revocation/invalidation-log.ts";
-import { createIsTokenRevoked } from "../../../src/auth/revocation/revoked-tokens.ts";
+import { createIsForeignRevoked } from "../../../src/auth/revocation/revoked-tokens.ts";
 import { createManualClock } from "../../support/clock.ts";
 import { revocationLimits } from "../../../src/platform/limits.ts";
 import { sql } from "../../../src/platform/sql.ts";
@@ -161,12 +161,13 @@ test("the incarnation names server, timeline and log; without privileges the log
 });
 
 test("a single token can be taken back", async () => {
-  const isRevoked = createIsTokenRevoked(db.database);
+  const isRevoked = createIsForeignRevoked(db.database);
+  const token = { issuer: "https://idp.example", subject: "s", sessionId: undefined, authTime: 1 };
   const tenant = "00000000-0000-7000-8000-000000000001";
-  assert.equal(await isRevoked("jti-1", tenant), false);
+  assert.equal(await isRevoked({ ...token, tokenId: "jti-1" }, tenant), false);
   await db.database.query(sql`
     INSERT INTO auth.revoked_tokens (token_id, expires_at)
     VALUES ('jti-1', to_timestamp(4000000000))`);
-  assert.equal(await isRevoked("jti-1", tenant), true);
-  assert.equal(await isRevoked("jti-2", tenant), false);
+  assert.equal(await isRevoked({ ...token, tokenId: "jti-1" }, tenant), true);
+  assert.equal(await isRevoked({ ...token, tokenId: "jti-2" }, tenant), false);
 });

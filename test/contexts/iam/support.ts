@@ -37,7 +37,7 @@ export function openIam(database: Database, memory?: Memory) {
     database,
     invalidate,
     ownIssuer: OWN_ISSUER,
-    foreignIssuers: [FOREIGN_ISSUER],
+    foreignIssuers: [{ issuer: FOREIGN_ISSUER, tenantId: TENANT }],
     ...(memory === undefined ? {} : { documents: memory.documents }),
   });
   return {

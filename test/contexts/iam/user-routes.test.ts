@@ -80,7 +80,8 @@ test("a created user answers with id and version, and once only", async () => {
 test("any spelling of a user id is read, and answered dashed in lower case", async () => {
   const userId = newId();
   const spelt = `{${userId.toUpperCase()}}`;
-  const made = await ask(admin, "POST", "/v1/users", { body: { user_id: spelt } });
+  const body = { user_id: spelt, issuer: OWN_ISSUER };
+  const made = await ask(admin, "POST", "/v1/users", { body });
   assert.equal(made.body.data.id, userId);
   const found = await ask(admin, "GET", `/v1/users/${userId.replaceAll("-", "")}/`);
   assert.equal(found.body.data.id, userId);
@@ -89,7 +90,10 @@ test("any spelling of a user id is read, and answered dashed in lower case", asy
 test("bad bodies, paths and queries are 422 with the place of the fault", async () => {
   const path = `/v1/users/${nobody}/roles`;
   const cases = [
-    ["POST", "/v1/users", { user_id: "4711" }, "/body/user_id"],
+    ["POST", "/v1/users", { user_id: "4711", issuer: OWN_ISSUER }, "/body/user_id"],
+    ["POST", "/v1/users", { user_id: "" }, "/body/user_id"],
+    ["POST", "/v1/users", { user_id: "a\u0000b" }, "/body/user_id"],
+    ["POST", "/v1/users", { user_id: "a".repeat(256) }, "/body/user_id"],
     ["POST", "/v1/users", {}, "/body/user_id"],
     ["POST", "/v1/users", { user_id: newId(), extra: 1 }, "/body/extra"],
     ["POST", "/v1/users", { user_id: newId(), issuer: "https://evil.example" }, "/body/issuer"],
