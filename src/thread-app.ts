@@ -2,6 +2,7 @@ import { createApp, type App, type AppPorts } from "./app.ts";
 import { createAuthCache } from "./auth/cache/auth-cache.ts";
 import { createGenerations } from "./auth/cache/generations.ts";
 import { createLease } from "./auth/cache/lease.ts";
+import { createForeignIssuer } from "./auth/issuers/foreign.ts";
 import { createKeyCopies } from "./auth/issuers/key-copies.ts";
 import type { KeySetSnapshot } from "./auth/issuers/key-set.ts";
 import { createLocalIssuer } from "./auth/issuers/local.ts";
@@ -52,7 +53,10 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
     clock,
     onWithdrawn: (issuer) => generations.bump({ kind: "issuer", issuer }),
   });
-  const issuers = createIssuerRegistry([createLocalIssuer(config, keyRing)]);
+  const issuers = createIssuerRegistry([
+    createLocalIssuer(config, keyRing),
+    ...config.issuers.map((settings) => createForeignIssuer(settings, foreignKeys)),
+  ]);
   const ruleSetId = ruleSetOf(issuers);
   countDroppedLines(metrics);
   const cache = createAuthCache({

@@ -156,7 +156,7 @@ const activeRoute = (deps: AdminClientDeps, active: boolean) =>
     async handler(request) {
       const { client_id: id } = request.params;
       const { client, receipt } = await deps.clients.setActive(id, active, actorIn(request));
-      await waitIfAsked(deps, request.query.wait, { count: 1, receipt });
+      await waitIfAsked(deps, request.query.wait, { receipt });
       return json(200, { data: toView(client) }, NO_STORE);
     },
   });
@@ -173,7 +173,7 @@ const removeRoute = (deps: AdminClientDeps) =>
     responses: { 204: { description: "Removed" }, 404: NOT_FOUND },
     async handler(request) {
       const receipt = await deps.clients.remove(request.params.client_id, actorIn(request));
-      await waitIfAsked(deps, request.query.wait, { count: 1, receipt });
+      await waitIfAsked(deps, request.query.wait, { receipt });
       return noContent();
     },
   });

@@ -81,7 +81,7 @@ export async function openAll(parts: OpeningParts, opening: OpeningServer): Prom
     url: server.url,
     instanceId: newId(),
     leaseMs: config.leaseMs,
-    staleMsMax: config.staleSeconds * 1000,
+    staleMsMax: Math.max(config.staleSeconds * 1000, ...config.issuers.map((one) => one.staleMs)),
     generations: createGenerations(shared),
     lease,
     keys: keyWatch,
