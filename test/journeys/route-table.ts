@@ -73,6 +73,8 @@ export interface GoodRequest {
   readonly body: any;
 }
 
+/** Nobody listens there: its users are named, and none of them calls. */
+const ISSUER = "http://127.0.0.1:9";
 const LOGIN = { email: "route-table@example.com", password: "four plates of brown rice" };
 
 /** The server, what it says of its routes, and callers to try them with. */
@@ -87,6 +89,7 @@ export async function openRouteTable() {
       TRUSTED_PROXY_HOPS: "1",
       ACCESS_LOG: "off",
       BODY_BYTES_MAX: "300000",
+      ISSUERS: JSON.stringify([{ type: "oidc", issuer: ISSUER, audiences: ["api"] }]),
     },
   });
   const pool = new Pool(server.url, { connections: 8 });
@@ -138,7 +141,10 @@ export async function openRouteTable() {
   const makers: Record<string, Maker> = {
     product_id: () => made("/v1/products", newProduct()),
     id: ({ path }) => made(path.replace("/{id}", ""), { name: newId() }),
-    user_id: async () => (await callers.makeCaller()).id,
+    user_id: async (_, _caller, path) =>
+      path.startsWith("/v1/admin/users/")
+        ? made("/v1/users", { user_id: newId(), issuer: ISSUER })
+        : (await callers.makeCaller()).id,
     account_id: async ({ path }) =>
       path.endsWith("/invite") ? accounts.invited() : (await callers.makeCaller()).id,
     tenant_id: () => accounts.tenantId(),
