@@ -28,6 +28,8 @@ const ENTRIES = [
   ["workers/http.ts"],
   ["workers/jwt.ts"],
   ["workers/password.ts"],
+  // What other programs import.
+  ["src/providers.ts"],
 ];
 /** Packages that are bundled too: hundreds of small files, of which we use few. */
 const BUNDLED = new Set(["typebox", "jose"]);
@@ -69,6 +71,7 @@ export async function build({ check }) {
         filter: (file) => statSync(file).isDirectory() || !file.endsWith(".ts"),
       });
     }
+    if (check) writeTypes(join(draft, "types"));
     // The time of what was read: a source that changed meanwhile is newer.
     utimesSync(join(draft, "src/main.js"), readAt, readAt);
     rmSync(dist, { recursive: true, force: true });
@@ -128,8 +131,17 @@ const packagesOutside = {
 };
 
 function checkTypes() {
+  compile("-p", "tsconfig.build.json");
+}
+
+/** Declarations of what other programs import. */
+function writeTypes(outDir) {
+  compile("-p", "tsconfig.types.json", "--outDir", outDir);
+}
+
+function compile(...options) {
   const home = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
-  execFileSync(process.execPath, [join(home, "bin/tsc"), "-p", "tsconfig.build.json"], {
+  execFileSync(process.execPath, [join(home, "bin/tsc"), ...options], {
     cwd: root,
     // Standard output belongs to the command that asked for the build.
     stdio: ["ignore", 2, 2],

@@ -30,3 +30,40 @@ export {
   type CognitoTokens,
 } from "./auth/cognito/refresher.ts";
 export { CognitoSession, type CognitoSessionOptions } from "./auth/cognito/session.ts";
+export {
+  BrigadeAuthorizer,
+  CognitoJwtAuthorizer,
+  OidcAuthorizer,
+  type BrigadeAuthorizerOptions,
+  type CognitoJwtAuthorizerOptions,
+  type OidcAuthorizerOptions,
+} from "./auth/providers/authorizers.ts";
+export type { AuthorizerStats } from "./auth/providers/token-authorizer.ts";
+export {
+  authConfigFromEnv,
+  createCognitoAuthenticator,
+  createCognitoAuthorizer,
+  createCognitoRefresher,
+  type AuthConfig,
+} from "./auth/providers/auth-config.ts";
+export { needsGroup, withChecks, type ClaimsCheck } from "./auth/providers/compose.ts";
+export { StaticAuthNProvider, StaticAuthZProvider } from "./auth/providers/static.ts";
+export {
+  toAuthenticationAnswer,
+  verifyAuthorizationHeader,
+  type AuthenticationAnswer,
+} from "./auth/providers/authorization-header.ts";
+export {
+  UserContext,
+  userContextOf,
+  type UserContextFields,
+} from "./auth/providers/user-context.ts";
+export {
+  clientOnboardingUser,
+  iamUser,
+  productsCatalogUser,
+  recipesCatalogUser,
+  UserContextExtractor,
+  type ContextUser,
+  type UserContextExtractorOptions,
+} from "./auth/providers/user-context-extractor.ts";

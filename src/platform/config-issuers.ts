@@ -47,7 +47,8 @@ export function readIssuers(
   return { issuers, cognito };
 }
 
-function readCognito(
+/** The pool of `COGNITO_*`, if one is named. */
+export function readCognito(
   reader: EnvironmentReader,
   inProduction: boolean,
 ): CognitoSettings | undefined {

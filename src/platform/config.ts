@@ -1,7 +1,7 @@
 import inspector from "node:inspector";
 import { availableCores } from "./cores.ts";
 import { readAlerts, type AlertWebhook } from "./config-alerts.ts";
-import { readIssuers, type CognitoSettings } from "./config-issuers.ts";
+import { readCognito, readIssuers, type CognitoSettings } from "./config-issuers.ts";
 import { readMail, type MailSender, type SmtpSettings } from "./config-mail.ts";
 import {
   type ALGORITHMS,
@@ -176,6 +176,16 @@ export function devIssuerSecret(env: Environment = process.env): string | undefi
 /** Variables of this process that say it serves others; empty on a workstation. */
 export function productionSigns(): string[] {
   return findProductionSigns(process.env);
+}
+
+/** The pool of `COGNITO_*` alone: for programs that use the providers without a server. */
+export function cognitoFromEnvironment(env: Environment = process.env): {
+  readonly cognito: CognitoSettings | undefined;
+  readonly faults: readonly string[];
+} {
+  const inProduction = environmentName(env) === "production";
+  const reader = createEnvironmentReader(env, inProduction);
+  return { cognito: readCognito(reader, inProduction), faults: reader.faults };
 }
 
 /** What a child process may know of our environment: nothing that could be a secret. */

@@ -41,3 +41,10 @@ export const cognitoRefreshLimits = Object.freeze({
   deadlineMs: 8_000,
   retryAfterSeconds: 5,
 });
+
+/** Verifying tokens outside of the server. */
+export const authorizerLimits = Object.freeze({
+  /** How long a token waits for a key that is not here yet. */
+  keyWaitMs: 5_000,
+  retryAfterSeconds: 5,
+});

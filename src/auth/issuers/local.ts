@@ -7,19 +7,24 @@ import type { Issuer } from "./issuer.ts";
 
 export type LocalIssuerSettings = Pick<Config, "publicUrl" | "jwtAudience" | "staleSeconds">;
 
-/** Ourselves: access tokens of RFC 9068, signed by a key of the ring. */
-export function createLocalIssuer(
-  config: LocalIssuerSettings,
-  keyRing: Pick<KeyRing, "verificationKey">,
-): Issuer {
-  const rules: ClaimRules = Object.freeze({
-    issuer: config.publicUrl,
-    audiences: Object.freeze([config.jwtAudience]),
+/** The rules by which access tokens of a Brigade server are judged (RFC 9068). Frozen. */
+export function localRules(publicUrl: string, audience: string): ClaimRules {
+  return Object.freeze({
+    issuer: publicUrl,
+    audiences: Object.freeze([audience]),
     typ: ACCESS_TOKEN_TYPE,
     lifetimeSecondsMax: tokenLimits.ownLifetimeSecondsMax,
     skewSeconds: tokenLimits.skewSeconds,
     required: Object.freeze(["jti", "client_id", "sid", "tid"] as const),
   });
+}
+
+/** Ourselves: tokens signed by a key of the ring. */
+export function createLocalIssuer(
+  config: LocalIssuerSettings,
+  keyRing: Pick<KeyRing, "verificationKey">,
+): Issuer {
+  const rules = localRules(config.publicUrl, config.jwtAudience);
   return Object.freeze({
     issuer: config.publicUrl,
     ruleSetId: `local ${JSON.stringify(rules)}`,
