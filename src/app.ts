@@ -10,6 +10,7 @@ import type { Generations } from "./auth/cache/generations.ts";
 import type { Lease } from "./auth/cache/lease.ts";
 import { createDiscoveryRoutes } from "./auth/discovery-routes.ts";
 import type { Authenticate, Invalidate, WaitForCluster } from "./auth/index.ts";
+import { issuerChecks, type IssuerKeys } from "./auth/issuers/key-set-health.ts";
 import type { IssuerRegistry } from "./auth/issuers/registry.ts";
 import type { KeyRing } from "./auth/keys/key-ring.ts";
 import { createBlockOf } from "./auth/network/blocks.ts";
@@ -57,6 +58,8 @@ export interface AppPorts {
   readonly database: Database;
   readonly keyRing: KeyRing;
   readonly issuers: IssuerRegistry;
+  /** Of foreign issuers. */
+  readonly issuerKeys: IssuerKeys;
   readonly verify: VerifySignature;
   readonly passwords: Passwords;
   readonly cache: AuthCache;
@@ -180,8 +183,9 @@ async function describeToken(authenticate: Authenticate, body: unknown) {
 const PING = sql`SELECT 1 AS one`;
 
 function healthChecks(ports: AppPorts): HealthChecks {
-  const { database, lease, clock } = ports;
+  const { config, database, lease, clock, issuerKeys } = ports;
   return {
+    ...issuerChecks(config.issuers, issuerKeys),
     "postgres:responseTime": async () => {
       const begunMs = clock.monotonicMs();
       await database.read(PING);

@@ -17,7 +17,15 @@ import type { SharedMemory } from "./platform/shared-memory.ts";
 
 type FromThread = Pick<
   AppPorts,
-  "config" | "log" | "clock" | "metrics" | "database" | "verify" | "passwords" | "isReady"
+  | "config"
+  | "log"
+  | "clock"
+  | "metrics"
+  | "database"
+  | "verify"
+  | "passwords"
+  | "issuerKeys"
+  | "isReady"
 >;
 
 export interface ThreadAppOptions extends FromThread {
@@ -27,7 +35,7 @@ export interface ThreadAppOptions extends FromThread {
   /** A `KeyRingSnapshot`, as main sent it. */
   readonly keys: unknown;
   /** `KeySetSnapshot`s of foreign issuers, as main sent them. */
-  readonly issuerKeys: unknown;
+  readonly keySets: unknown;
   /** Asks main for a key of a foreign issuer; answers when it may be asked again. */
   readonly askForKey: (issuer: string, kid: string) => Promise<number>;
 }
@@ -48,7 +56,7 @@ export function createThreadApp(options: ThreadAppOptions): ThreadApp {
   const generations = createGenerations(shared);
   const lease = createLease(shared, clock);
   const foreignKeys = createKeyCopies({
-    sets: options.issuerKeys as readonly KeySetSnapshot[],
+    sets: options.keySets as readonly KeySetSnapshot[],
     ask: options.askForKey,
     clock,
     onWithdrawn: (issuer) => generations.bump({ kind: "issuer", issuer }),

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { createThreadApp } from "../src/thread-app.ts";
+import { createThreadApp, type ThreadAppOptions } from "../src/thread-app.ts";
 import { createRemotePasswords } from "../src/auth/password/remote.ts";
 import { createVerifyPool } from "../src/auth/verify-pool.ts";
 import { createUwsServer, type UwsServer } from "../src/http/uws/server.ts";
@@ -70,8 +70,9 @@ async function start(order: StartOrder): Promise<void> {
     metrics,
     database,
     keys: order.keys,
-    issuerKeys: order.issuerKeys,
+    keySets: order.keySets,
     askForKey,
+    issuerKeys,
     verify: verifyPool.verify,
     passwords: createRemotePasswords({
       port,
@@ -104,9 +105,17 @@ async function start(order: StartOrder): Promise<void> {
   await verifyPool.start();
 }
 
+const issuerKeys: ThreadAppOptions["issuerKeys"] = {
+  states: () => ask("issuer-states", null, controlLimits.threadQuestionMs),
+  refresh: (issuer) => ask("issuer-refresh", issuer, keySetLimits.threadWaitMs),
+};
+
+async function ask<T>(kind: string, payload: unknown, deadlineMs: number): Promise<T> {
+  return (await port.request(kind, payload, { deadlineMs })) as T;
+}
+
 async function askForKey(issuer: string, kid: string): Promise<number> {
-  const { threadWaitMs: deadlineMs } = keySetLimits;
-  return (await port.request("issuer-key", { issuer, kid }, { deadlineMs })) as number;
+  return await ask("issuer-key", { issuer, kid }, keySetLimits.threadWaitMs);
 }
 
 /** Finishes what was begun, closes the App when nobody is connected any more, and ends. */

@@ -21,6 +21,7 @@ import type {
   DiscardUser,
   GiveAdministrator,
 } from "./index.ts";
+import type { IssuerKeys } from "./issuers/key-set-health.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import { locateCallers } from "./locate-callers.ts";
 import type { BlockOf } from "./network/blocks.ts";
@@ -38,6 +39,7 @@ import { createKeyRoutes } from "./routes-keys.ts";
 import { createAuditRoutes } from "./routes-audit.ts";
 import { createAddressRoutes } from "./routes-address.ts";
 import { createAdminAccountRoutes } from "./routes-admin-accounts.ts";
+import { createAdminIssuerRoutes } from "./routes-admin-issuers.ts";
 import { createAdminKeyRoutes } from "./routes-admin-api-keys.ts";
 import { createAdminTenantRoutes } from "./routes-admin-tenants.ts";
 import { createCognitoRoutes } from "./routes-cognito.ts";
@@ -86,6 +88,8 @@ export interface AuthRoutesOptions {
   readonly discardUser: DiscardUser;
   readonly giveAdministrator: GiveAdministrator;
   readonly isTenantActive: IsTenantActive;
+  /** Of foreign issuers. */
+  readonly issuerKeys: IssuerKeys;
   readonly config: Config;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -135,6 +139,7 @@ export function createAuthRoutes(options: AuthRoutesOptions): Route[] {
     ...createPasswordPolicyRoutes(deps),
     ...createMfaRoutes({ ...deps, enter, passGates }),
     ...createKeyRoutes(deps),
+    ...createAdminIssuerRoutes(deps),
     ...createAuditRoutes({ database }),
     ...createEmailRoutes(deps),
     ...createCognitoRoutes(deps),

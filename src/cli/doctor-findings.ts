@@ -117,6 +117,14 @@ export const FINDINGS = Object.freeze({
     "What answers at an issuer's address is another issuer, or publishes other keys",
     "curl -fsS $PUBLIC_URL/.well-known/jwks.json",
   ),
+  foreign_issuer_away: warning(
+    "A foreign issuer does not answer: its tokens are accepted for a day after it last did",
+    "curl -fsS ISSUER/.well-known/openid-configuration",
+  ),
+  foreign_issuer_unusable: error(
+    "A foreign issuer answers as another one, or publishes no key that may be used: its tokens are refused",
+    "curl -fsS ISSUER/.well-known/openid-configuration",
+  ),
   hash_too_cheap: warning(
     "One password hash takes so little time that stolen ones are guessed quickly",
     "PASSWORD_HASH=argon2id",

@@ -1,7 +1,9 @@
+import { createKeySource, type KeySetFault } from "../auth/issuers/key-source.ts";
 import { hashPassword } from "../auth/password/hash.ts";
 import { fetchLimited } from "../platform/breaker.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
+import type { ForeignIssuerSettings } from "../platform/issuer-settings.ts";
 import { cliLimits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
 import { createMetrics } from "../platform/metrics.ts";
@@ -23,11 +25,11 @@ export async function examineServices(
 ): Promise<void> {
   tell(hashCost(timeHash(config)));
   for (const issuer of issuersOf(config, kids)) tell(await examineIssuer(issuer));
+  for (const issuer of config.issuers) tell(await examineForeignIssuer(issuer));
   tell(await examineMail(config));
   if (config.redisUrl !== undefined) tell(await examineRedis(config.redisUrl, log));
 }
 
-/** Our own; another one that is trusted some day is one more line. */
 function issuersOf(
   { publicUrl }: Config,
   kids: readonly string[] | undefined,
@@ -73,6 +75,21 @@ export async function examineIssuer({ issuer, kid }: ExaminedIssuer): Promise<Fi
       : found(name, "issuer_mismatch", `${issuer} does not publish the key ${kid}`);
   } catch (error) {
     return found(name, "issuer_away", `${issuer}: ${(error as Error).message}`);
+  }
+}
+
+/** Its keys are read as the server reads them, discovery included. */
+async function examineForeignIssuer(settings: ForeignIssuerSettings): Promise<Finding> {
+  const name = "foreign issuer";
+  const { issuer } = settings;
+  try {
+    const { keys, leftOut } = await createKeySource(settings).read(true);
+    return well(name, [`${issuer}: ${keys.size} keys`, ...leftOut].join("; "));
+  } catch (error) {
+    const { code, message } = error as KeySetFault;
+    const isAway = code === "unreachable" || code === "status";
+    const finding = isAway ? "foreign_issuer_away" : "foreign_issuer_unusable";
+    return found(name, finding, `${issuer}: ${message}`);
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Server } from "node:http";
+import { toHealthCheck } from "../auth/issuers/key-set-health.ts";
+import type { KeySets } from "../auth/issuers/key-sets.ts";
 import type { Bus } from "../auth/revocation/bus.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
@@ -21,6 +23,8 @@ export interface AdminParts {
   readonly bus: Bus;
   /** Whether the invalidation log is known to be read. */
   readonly lease: { holds(): boolean };
+  /** Of foreign issuers. */
+  readonly keySets: Pick<KeySets, "states">;
   readonly shared: SharedMemory;
   readonly log: Logger;
 }
@@ -76,7 +80,7 @@ function readiness(parts: AdminParts): AdminAnswer {
 }
 
 async function detail(parts: AdminParts): Promise<AdminAnswer> {
-  const { bus, config, database, lease, shared, supervisor } = parts;
+  const { bus, config, database, keySets, lease, shared, supervisor } = parts;
   const postgres = await timePing(database);
   const { isConnected, hearsNotifications, position } = bus.stats();
   const isUp = postgres.status === "pass" && isReady(parts);
@@ -86,6 +90,9 @@ async function detail(parts: AdminParts): Promise<AdminAnswer> {
       { status: isConnected ? "pass" : "warn", position, hears_notifications: hearsNotifications },
     ],
     "revocation:lease": [{ status: lease.holds() ? "pass" : "fail" }],
+    ...Object.fromEntries(
+      keySets.states().map((state) => [`issuer:${state.issuer}`, [toHealthCheck(state)]]),
+    ),
     "http:threads": [
       {
         status: supervisor.serving().length === config.httpThreads ? "pass" : "warn",

@@ -26,7 +26,7 @@ import { sql } from "../platform/sql.ts";
 import { openAdmin } from "./admin.ts";
 import type { OpeningServer } from "./database-server.ts";
 import { startGauges } from "./gauges.ts";
-import { openIssuerKeys } from "./issuer-keys.ts";
+import { startKeySets } from "./key-sets.ts";
 import { startJobs } from "./jobs.ts";
 import { createRequestDeliverers, openMailDelivery } from "./mail-delivery.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
@@ -93,15 +93,15 @@ export async function openAll(parts: OpeningParts, opening: OpeningServer): Prom
   await bus.start();
   goOn();
   startWatch(shared, supervisor, log, lifecycle);
-  const issuerKeys = await openIssuerKeys(parts, database);
+  const keySets = await startKeySets(parts, database);
   const port = await supervisor.start((known) => ({
     databaseUrl: server.url,
     keys: keyWatch.keys(),
-    issuerKeys: issuerKeys.snapshots(),
+    keySets: keySets.snapshots(),
     // With PORT=0 the first thread finds a port and the others share it.
     port: known ?? config.port,
   }));
-  const admin = await openAdmin({ config, supervisor, board, database, bus, lease, shared, log });
+  const admin = await openAdmin({ ...parts, database, bus, lease, keySets });
   if (admin !== undefined) lifecycle.own("admin port", () => closeServer(admin));
   openOutbox(parts, database);
   const gauges = startGauges({ database, metrics: board.main, log });

@@ -8,6 +8,8 @@ export interface HealthCheck {
   readonly status: "pass" | "warn" | "fail";
   readonly observedValue?: number | string;
   readonly observedUnit?: string;
+  /** Why it does not pass: a code, never a message of somebody else. */
+  readonly output?: string;
 }
 
 /** By name, `component:measurement` (`postgres:responseTime`). A check that throws has failed. */

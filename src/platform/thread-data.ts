@@ -18,6 +18,6 @@ export interface StartOrder {
   /** Snapshot of the key ring; its form belongs to `auth/keys/`. */
   readonly keys: unknown;
   /** Key sets of foreign issuers; their form belongs to `auth/issuers/`. */
-  readonly issuerKeys: unknown;
+  readonly keySets: unknown;
   readonly port: number;
 }

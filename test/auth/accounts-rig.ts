@@ -8,6 +8,7 @@ import { createAuthCache } from "../../src/auth/cache/auth-cache.ts";
 import { createDocumentCache } from "../../src/auth/cache/document-cache.ts";
 import { createGenerations } from "../../src/auth/cache/generations.ts";
 import { createLease } from "../../src/auth/cache/lease.ts";
+import type { IssuerKeys } from "../../src/auth/issuers/key-set-health.ts";
 import { createLocalIssuer } from "../../src/auth/issuers/local.ts";
 import type { InvalidationKey } from "../../src/auth/index.ts";
 import { createIssuerRegistry } from "../../src/auth/issuers/registry.ts";
@@ -60,6 +61,7 @@ export interface AppOptions {
   readonly policy?: StoredPolicy;
   readonly passwords?: Passwords;
   readonly keyRing?: KeyRing;
+  readonly issuerKeys?: IssuerKeys;
   readonly clock?: Clock;
   readonly log?: Logger;
   /** Of requests; without it nobody is limited. */
@@ -156,6 +158,7 @@ export async function startApp(options: AppOptions) {
     queueMail: createQueueMail(sealer),
     documents,
     ...people,
+    issuerKeys: options.issuerKeys ?? { states: async () => [], refresh: async () => undefined },
     config,
     clock,
     metrics,

@@ -15,8 +15,10 @@ import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { startChaosProxy, withoutNotifications } from "../support/chaos-proxy.ts";
 import { withDatabase, withServer } from "../support/database.ts";
+import { startKeyServer } from "../support/key-server.ts";
 import { SEALING_KEY } from "../support/server.ts";
 import { startSmtpServer } from "../support/smtp.ts";
+import { makeKey } from "../auth/token/token-factory.ts";
 import { createBrigade, createInlineBrigade, type Ran } from "./support.ts";
 
 const { url, database, drop } = await withDatabase();
@@ -242,6 +244,29 @@ test("an issuer that nobody reaches, that is another one or has other keys is to
   kid = /publish the key ([\w-]+)/.exec(told.text)![1]!;
   const good = toldBy(await examine({ ...env, PUBLIC_URL: issuer }));
   assert.equal(good.find(({ name }) => name === "issuer")?.code, null);
+});
+
+test("a foreign issuer is told that is away, is another one, or publishes no key that may be used", async () => {
+  const server = await startKeyServer();
+  after(() => server.close());
+  const oidc = (issuer: string) => ({ type: "oidc", issuer, audiences: ["https://api.example"] });
+  const ISSUERS = JSON.stringify([oidc(server.url)]);
+  const { jwk } = makeKey("RS256", "doctor");
+  server.publish(jwk, { kty: "oct", kid: "bad", k: "c2VjcmV0" });
+  const told = toldBy(await examine({ ISSUERS })).find(({ name }) => name === "foreign issuer");
+  assert.equal(told?.code, null);
+  assert.match(told!.text, /1 keys; .*secret.*bad/);
+  server.publish({ ...jwk, e: "AQ" });
+  await assertFinds("foreign_issuer_unusable", { ISSUERS });
+  server.publish(jwk);
+  server.claim({ issuer: "https://another.example" });
+  await assertFinds("foreign_issuer_unusable", { ISSUERS });
+  server.be("fails");
+  server.claim({});
+  await assertFinds("foreign_issuer_away", { ISSUERS });
+  await assertFinds("foreign_issuer_away", {
+    ISSUERS: JSON.stringify([oidc("http://127.0.0.1:1")]),
+  });
 });
 
 test("mail is looked at: none in production is a warning, a server that does not answer an error", async () => {

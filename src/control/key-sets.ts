@@ -4,7 +4,7 @@ import type { Database } from "../platform/postgres.ts";
 import type { OpeningParts } from "./opening.ts";
 
 /** The keys of foreign issuers: kept by main, handed to every thread, asked for by each of them. */
-export async function openIssuerKeys(parts: OpeningParts, database: Database): Promise<KeySets> {
+export async function startKeySets(parts: OpeningParts, database: Database): Promise<KeySets> {
   const { config, board, log, lifecycle, supervisor } = parts;
   const keySets = await openKeySets({
     issuers: config.issuers,
