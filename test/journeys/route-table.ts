@@ -217,6 +217,8 @@ export async function openRouteTable() {
         return { refresh_token: (await callers.openTokens(caller)).refreshToken };
       case "POST /auth/logout":
         return { session_id: (await callers.openTokens(caller)).sessionId };
+      case "POST /v1/admin/issuers/refresh":
+        return { issuer: ISSUER };
       case "POST /auth/verify":
         return { token: caller.token };
       case "PUT /v1/products/{product_id}/votes":

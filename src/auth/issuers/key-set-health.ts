@@ -9,16 +9,17 @@ export interface IssuerKeys {
 }
 
 /**
- * `pass`: the issuer answers. `warn`: it does not, and its last keys still count. `fail`: its tokens
- * are refused. The age of its keys is what is observed.
+ * `pass`: the issuer answers. `warn`: it does not; `output` is `unusable` when its tokens are refused
+ * for that. Never `fail`: what somebody else's server does is not whether this one can work. The age
+ * of its keys is what is observed.
  */
 export function toHealthCheck(state: KeySetState | undefined): HealthCheck {
-  if (state === undefined) return { status: "fail" };
-  const { isUsable, fault, ageMs } = state;
+  const { isUsable = false, fault, ageMs } = state ?? {};
+  const output = isUsable ? fault : "unusable";
   return {
-    status: isUsable ? (fault === undefined ? "pass" : "warn") : "fail",
+    status: output === undefined ? "pass" : "warn",
     ...(ageMs === undefined ? {} : { observedValue: Math.floor(ageMs / 1000), observedUnit: "s" }),
-    ...(fault === undefined ? {} : { output: fault }),
+    ...(output === undefined ? {} : { output }),
   };
 }
 
