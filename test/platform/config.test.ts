@@ -136,6 +136,7 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
     ...["HOST", "DATA_DIR", "JWT_AUDIENCE", "ALLOWED_HOSTS"],
     ...["BRIGADE_SMOKE_EMAIL", "BRIGADE_SMOKE_PASSWORD", "COUNTRY_DATABASE"],
     ...["SIGNING_KEY_FILE", "KEY_BACKUP_PASSPHRASE", "ALERT_WEBHOOK_SECRET"],
+    "DEV_ISSUER_CLIENT_SECRET",
   ];
   assert.deepEqual(
     SETTINGS.map((setting) => setting.name).toSorted(),
