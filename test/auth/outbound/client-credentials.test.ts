@@ -46,6 +46,9 @@ async function settle(isTrue: () => boolean): Promise<void> {
   assert.ok(isTrue());
 }
 
+/** Time for whatever should not have been begun. */
+const aMoment = () => new Promise((resolve) => setTimeout(resolve, 60));
+
 test("the first call fetches a token, the next ones are given the same", async (t) => {
   const { server, provider, clock } = await open(t);
   const token = await provider.getToken();
@@ -125,6 +128,7 @@ for (const { life, renewedAt } of [
     await provider.getToken();
     clock.advanceMs((renewedAt - 1) * 1000);
     for (let n = 0; n < 5; n++) await provider.getToken();
+    await aMoment();
     assert.equal(server.asked.length, 1);
     clock.advanceMs(1000);
     for (let n = 0; n < 5; n++) assert.equal((await provider.getToken()).accessToken, "token-1");
@@ -142,6 +146,7 @@ test("while a renewal ahead of time fails the token goes on counting, and it is 
   for (let n = 0; n < 10; n++) assert.equal((await provider.getToken()).accessToken, "token-1");
   await settle(() => provider.stats().failures === 1);
   for (let n = 0; n < 10; n++) assert.equal((await provider.getToken()).accessToken, "token-1");
+  await aMoment();
   assert.equal(server.asked.length, 4, "one token, three tries of a renewal, and then a pause");
   server.answerWith(goodToken());
   clock.advanceMs(5_000);
@@ -223,6 +228,10 @@ test("Retry-After is kept: a short one by waiting, a long one by failing until i
   );
   assert.equal((await short.provider.getToken()).accessToken, "token-2");
   assert.deepEqual(short.pauses, [2_100]);
+
+  const longer = await open(t, () => ({ status: 503, headers: { "retry-after": "4" } }));
+  await assert.rejects(longer.provider.getToken(), codeOf("issuer_unavailable"));
+  assert.deepEqual([longer.server.asked.length, longer.pauses], [1, []]);
 
   const long = await open(t, () => ({ status: 429, headers: { "retry-after": "60" } }));
   for (let n = 0; n < 5; n++) {
