@@ -110,9 +110,9 @@ export function createProvisionForeignUser(issuerNames: IssuerNames): ProvisionF
   return async (tx, user) => {
     const issuer = issuerNames.stored(user.issuer);
     if (issuer === undefined) return "discarded";
-    // One after the other for this identity alone: whoever comes second finds the first one's user.
-    await tx.query(sql`
-      SELECT pg_advisory_xact_lock(hashtextextended(${`${issuer} ${user.subject}`}, 0))`);
+    // One after the other: whoever comes second finds the first one's user, or its id taken by
+    // somebody of another issuer.
+    await tx.query(sql`SELECT pg_advisory_xact_lock(hashtextextended(${user.subject}, 0))`);
     const { rows } = await tx.query<{ discarded: boolean }>(sql`
       SELECT discarded FROM iam.users WHERE issuer = ${issuer} AND subject = ${user.subject}`);
     if (rows[0] !== undefined) return rows[0].discarded ? "discarded" : "there";
