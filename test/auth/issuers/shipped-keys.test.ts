@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
@@ -20,4 +21,16 @@ test("the key that cognito-local ships counts for an issuer in clear text alone,
       kid,
     );
   }
+});
+
+test("a later key of cognito-local, under its name, counts as little", async () => {
+  const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const set = (kid: string) => ({
+    keys: [{ ...publicKey.export({ format: "jwk" }), kid, alg: "RS256", use: "sig" }],
+  });
+  await publishedKeys(set("1"), "https://issuer.example/jwks", ["RS256"]);
+  await assert.rejects(
+    publishedKeys(set("CognitoLocal"), "https://issuer.example/jwks", ["RS256"]),
+    /public package/,
+  );
 });
