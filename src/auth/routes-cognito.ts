@@ -50,7 +50,9 @@ const refreshAnswer = closed({
 /** For apps of the pool of `COGNITO_*` that may not speak to it themselves; without it no route. */
 export function createCognitoRoutes(deps: CognitoRouteDeps): Route[] {
   const { cognito } = deps.config;
-  return cognito === undefined ? [] : [refreshRoute(deps, openRefreshers(deps, cognito))];
+  // With a pool or without: what is measured has the same names everywhere.
+  const count = countersOf(deps.metrics);
+  return cognito === undefined ? [] : [refreshRoute(deps, openRefreshers(deps, cognito), count)];
 }
 
 function openRefreshers({ clock }: CognitoRouteDeps, cognito: CognitoSettings) {
@@ -77,9 +79,9 @@ const OUTCOMES = ["success", "refused", "unavailable"] as const;
 const refreshRoute = (
   deps: CognitoRouteDeps,
   refresherOf: (clientId: string | undefined) => CognitoRefresher | undefined,
+  count: ReturnType<typeof countersOf>,
 ) => {
   const { throttle, log } = deps;
-  const count = countersOf(deps.metrics);
   return defineRoute({
     method: "POST",
     path: "/auth/cognito/refresh",
