@@ -1,6 +1,6 @@
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { StoredNutriFacts } from "./nutri-facts.ts";
-import { NUTRIENTS } from "./nutrients.ts";
+import { NUTRIENTS } from "../../platform/nutrition/nutrients.ts";
 
 /** The columns of a product that a writer sets, as the table names them. */
 export interface ProductColumns {

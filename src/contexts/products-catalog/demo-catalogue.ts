@@ -5,9 +5,9 @@ import type { Database } from "../../platform/postgres.ts";
 import { NOBODY, SOURCE_IDS } from "./classification.ts";
 import { emptyColumns, type NewProduct } from "./columns.ts";
 import { DEMO_FOODS } from "./demo-foods.ts";
-import { prepareName } from "./name-preparation.ts";
+import { prepareName } from "../../platform/name-preparation.ts";
 import { toStoredNutriFacts } from "./nutri-facts.ts";
-import type { NutrientName } from "./nutrients.ts";
+import type { NutrientName } from "../../platform/nutrition/nutrients.ts";
 import { createClassificationStore } from "./store-classifications.ts";
 import { insertMissing } from "./store-write.ts";
 

@@ -1,13 +1,6 @@
+import type { NutriFactsInput } from "../../platform/nutrition/facts.ts";
 import { productLimits } from "../../platform/limits.ts";
-import { NUTRIENTS, type MeasureUnit, type NutrientName } from "./nutrients.ts";
-
-/** One nutrient as a caller may send it: a bare number is in the default unit. */
-export type NutrientInput =
-  | number
-  | null
-  | { readonly value?: number | null; readonly unit?: MeasureUnit | null };
-
-export type NutriFactsInput = Readonly<Partial<Record<NutrientName, NutrientInput>>>;
+import { NUTRIENTS, type MeasureUnit } from "../../platform/nutrition/nutrients.ts";
 
 /** Nutrition facts as the table holds them. */
 export interface StoredNutriFacts {

@@ -2,9 +2,9 @@ import type { Static } from "typebox";
 import type { FieldFault } from "../../platform/errors.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { emptyColumns, type NewProduct, type ProductColumns } from "./columns.ts";
-import { prepareName } from "./name-preparation.ts";
+import { prepareName } from "../../platform/name-preparation.ts";
 import { mergeNutriFacts, toStoredNutriFacts } from "./nutri-facts.ts";
-import { cleanText, cleanUrl, validationFailure, type TextRule } from "./rules.ts";
+import { cleanText, cleanUrl, validationFailure, type TextRule } from "../../http/rules.ts";
 import type { newProductBody, productChangesBody } from "./schemas.ts";
 
 export type NewProductBody = Static<typeof newProductBody>;

@@ -1,5 +1,5 @@
 import { nutriFactsJson } from "./nutri-facts.ts";
-import type { MeasureUnit } from "./nutrients.ts";
+import type { MeasureUnit } from "../../platform/nutrition/nutrients.ts";
 import { ACCEPTANCE_LINE_JSON } from "./votes.ts";
 
 /** A product as `store.ts` reads it. Instants are ISO 8601 text. */

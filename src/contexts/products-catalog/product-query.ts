@@ -3,7 +3,7 @@ import { Type } from "../../http/schema.ts";
 import type { FieldFault } from "../../platform/errors.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { PRODUCT_SORTS, type ProductFilter } from "./product-filter.ts";
-import { readInstant, validationFailure } from "./rules.ts";
+import { readInstant, validationFailure } from "../../http/rules.ts";
 import { paging } from "./schemas.ts";
 import type { Page } from "./store.ts";
 

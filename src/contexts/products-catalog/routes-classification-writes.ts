@@ -6,7 +6,7 @@ import { newId } from "../../platform/ids.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { PLACES, type Kind } from "./classification.ts";
 import { MANAGE_PRODUCTS, TAG, versionQuery, writtenReply } from "./routes.ts";
-import { cleanText, expectedVersion, validationFailure, type TextRule } from "./rules.ts";
+import { cleanText, expectedVersion, validationFailure, type TextRule } from "../../http/rules.ts";
 import { uuidText, written } from "./schemas.ts";
 import type { ClassificationChanges, ClassificationStore } from "./store-classifications.ts";
 

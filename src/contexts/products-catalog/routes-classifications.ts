@@ -13,8 +13,10 @@ import {
   type ClassificationRouteOptions,
 } from "./routes-classification-writes.ts";
 import { TAG } from "./routes.ts";
-import { validationFailure } from "./rules.ts";
-import { classification, enveloped, listed, paging, pagination, uuidText } from "./schemas.ts";
+import { validationFailure } from "../../http/rules.ts";
+import { classification, paging, uuidText } from "./schemas.ts";
+import { enveloped, listed } from "../../http/schema-parts.ts";
+import { pagination } from "../../http/paging.ts";
 import {
   CLASSIFICATION_SORTS,
   type ClassificationRow,

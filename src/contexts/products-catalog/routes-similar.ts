@@ -1,9 +1,10 @@
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { Type } from "../../http/schema.ts";
 import { productLimits } from "../../platform/limits.ts";
-import { prepareName } from "./name-preparation.ts";
+import { prepareName } from "../../platform/name-preparation.ts";
 import { productsReply, TAG } from "./routes.ts";
-import { enveloped, product } from "./schemas.ts";
+import { product } from "./schemas.ts";
+import { enveloped } from "../../http/schema-parts.ts";
 import type { ProductStore } from "./store.ts";
 import type { SimilarNames } from "./store-similar.ts";
 

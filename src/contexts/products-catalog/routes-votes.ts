@@ -5,8 +5,9 @@ import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { Type } from "../../http/schema.ts";
 import { productLimits } from "../../platform/limits.ts";
 import { TAG } from "./routes.ts";
-import { cleanText, validationFailure } from "./rules.ts";
-import { enveloped, foodVotes, uuidText } from "./schemas.ts";
+import { cleanText, validationFailure } from "../../http/rules.ts";
+import { foodVotes, uuidText } from "./schemas.ts";
+import { enveloped } from "../../http/schema-parts.ts";
 import type { VoteStore } from "./store-votes.ts";
 import { ACCEPTANCE_LINE_JSON } from "./votes.ts";
 

@@ -9,16 +9,9 @@ import type { NewProduct } from "./columns.ts";
 import { toNewProduct, withChanges } from "./product-input.ts";
 import { productJson, type ProductRow } from "./product-json.ts";
 import { productQuery, toPage, toProductFilter } from "./product-query.ts";
-import { expectedVersion } from "./rules.ts";
-import {
-  enveloped,
-  listed,
-  newProductBody,
-  product,
-  productChangesBody,
-  uuidText,
-  written,
-} from "./schemas.ts";
+import { expectedVersion } from "../../http/rules.ts";
+import { newProductBody, product, productChangesBody, uuidText, written } from "./schemas.ts";
+import { enveloped, listed } from "../../http/schema-parts.ts";
 import type { ProductStore } from "./store.ts";
 import type { ProductWriter } from "./store-write.ts";
 

@@ -1,36 +1,21 @@
-import type { TProperties, TSchema } from "typebox";
 import { Type } from "../../http/schema.ts";
+import {
+  enveloped,
+  nullable,
+  nullableAmount,
+  nullableBoolean,
+  nullableText,
+  nullableUuid,
+  nutriFactsInput,
+  nutriFactsView,
+  nutrientInputs,
+  optional,
+} from "../../http/schema-parts.ts";
+import type { NutriFactsInput } from "../../platform/nutrition/facts.ts";
 import { productLimits } from "../../platform/limits.ts";
-import type { NutriFactsInput, NutrientInput } from "./nutri-facts.ts";
-import { MEASURE_UNITS, NUTRIENTS, PACKAGE_UNITS, type PackageUnit } from "./nutrients.ts";
-
-// `type: [… , "null"]` and not a union: one fault for one broken rule.
-function nullable<T>(type: string, rules: object = {}) {
-  return Type.Unsafe<T | null>({ type: [type, "null"], ...rules });
-}
-const nullableText = (maxLength: number) => nullable<string>("string", { maxLength });
-const nullableAmount = (rules: object = {}) => nullable<number>("number", { minimum: 0, ...rules });
-const nullableUuid = () => nullable<string>("string", { format: "uuid" });
-const nullableBoolean = () => nullable<boolean>("boolean");
+import { PACKAGE_UNITS, type PackageUnit } from "../../platform/nutrition/nutrients.ts";
 
 export const uuidText = Type.String({ format: "uuid" });
-
-const nutrientInput = Type.Unsafe<NutrientInput>({
-  type: ["number", "object", "null"],
-  description: "A number in the default unit, or a value with its unit",
-  minimum: 0,
-  additionalProperties: false,
-  properties: {
-    value: { type: ["number", "null"], minimum: 0 },
-    unit: { enum: [...MEASURE_UNITS, null] },
-  },
-});
-
-const nutrientInputs = {
-  additionalProperties: false,
-  properties: Object.fromEntries(NUTRIENTS.map(([name]) => [name, nutrientInput])),
-};
-const nutriFactsInput = Type.Unsafe<NutriFactsInput>({ type: "object", ...nutrientInputs });
 
 const scoreInput = Type.Unsafe<ScoreInput | null>({
   type: ["object", "null"],
@@ -123,14 +108,6 @@ function withoutIds({
   return rest;
 }
 
-function optional<P extends TProperties>(properties: P) {
-  return Type.Partial(Type.Object(properties)).properties;
-}
-
-const nutrient = Type.Object({
-  unit: Type.Enum([...MEASURE_UNITS]),
-  value: Type.Number({ minimum: 0 }),
-});
 const houses = Type.Array(Type.String());
 export const foodVotes = Type.Object({
   acceptance_line: Type.Record(Type.String(), nullable<number>("number")),
@@ -151,10 +128,7 @@ export const product = Type.Object(
     is_food: nullableBoolean(),
     ...details,
     edible_yield: Type.Number({ exclusiveMinimum: 0, maximum: 1 }),
-    nutri_facts: Type.Union([
-      Type.Object(Object.fromEntries(NUTRIENTS.map(([name]) => [name, nutrient]))),
-      Type.Null(),
-    ]),
+    nutri_facts: nutriFactsView,
     is_food_votes: foodVotes,
     is_food_houses_choice: nullableBoolean(),
   },
@@ -172,22 +146,6 @@ export const classification = Type.Object({
   discarded: Type.Boolean(),
   version: Type.Integer({ minimum: 1 }),
 });
-
-export const pagination = Type.Object({
-  page: Type.Integer({ minimum: 1 }),
-  limit: Type.Integer({ minimum: 1 }),
-  total: Type.Integer({ minimum: 0 }),
-  pages: Type.Integer({ minimum: 0 }),
-});
-
-/** `{"data": …}`. */
-export function enveloped<S extends TSchema>(data: S) {
-  return Type.Object({ data });
-}
-
-export function listed<S extends TSchema>(one: S) {
-  return Type.Object({ data: Type.Array(one), pagination });
-}
 
 /** What a write answers: the new version is the next `If-Match`. */
 export const written = enveloped(

@@ -4,7 +4,7 @@ import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { NOBODY, SOURCE_IDS, type Kind } from "./classification.ts";
 import { emptyColumns, type NewProduct } from "./columns.ts";
-import { prepareName } from "./name-preparation.ts";
+import { prepareName } from "../../platform/name-preparation.ts";
 import { toStoredNutriFacts } from "./nutri-facts.ts";
 import { createClassificationStore } from "./store-classifications.ts";
 import { insertMissing, tidyProducts } from "./store-write.ts";

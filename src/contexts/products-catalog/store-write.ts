@@ -14,8 +14,8 @@ import {
 } from "./columns.ts";
 import { productErrors } from "./errors.ts";
 import { amountsOf } from "./nutri-facts.ts";
-import type { MeasureUnit } from "./nutrients.ts";
-import { validationFailure } from "./rules.ts";
+import type { MeasureUnit } from "../../platform/nutrition/nutrients.ts";
+import { validationFailure } from "../../http/rules.ts";
 
 export interface Versioned {
   readonly id: string;

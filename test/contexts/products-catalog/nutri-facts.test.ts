@@ -6,13 +6,13 @@ import {
   mergeNutriFacts,
   nutriFactsJson,
   toStoredNutriFacts,
-  type NutriFactsInput,
 } from "../../../src/contexts/products-catalog/nutri-facts.ts";
+import type { NutriFactsInput } from "../../../src/platform/nutrition/facts.ts";
 import {
   MEASURE_UNITS,
   NUTRIENTS,
   type NutrientName,
-} from "../../../src/contexts/products-catalog/nutrients.ts";
+} from "../../../src/platform/nutrition/nutrients.ts";
 import { testSeed, testSize } from "../../support/size.ts";
 
 const DEFAULT_UNITS = new Map<string, string>(NUTRIENTS);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seedProducts } from "../../../src/contexts/products-catalog/index.ts";
-import { prepareName } from "../../../src/contexts/products-catalog/name-preparation.ts";
+import { prepareName } from "../../../src/platform/name-preparation.ts";
 import {
   rankCandidates,
   type Candidate,

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { MEASURE_UNITS, NUTRIENTS } from "../nutrients.ts";
+import { MEASURE_UNITS, NUTRIENTS } from "../../../platform/nutrition/nutrients.ts";
 import { importedProduct } from "../schemas.ts";
 import { readCsv } from "../../../platform/csv.ts";
 import { importFailure } from "./import-failure.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { NutrientName } from "../nutrients.ts";
+import type { NutrientName } from "../../../platform/nutrition/nutrients.ts";
 import { readCsv, type CsvRecord } from "../../../platform/csv.ts";
 import { importFailure } from "./import-failure.ts";
 import type { ImportRow } from "./import-row.ts";

@@ -1,5 +1,5 @@
-import { platformErrors, type AppError, type FieldFault } from "../../platform/errors.ts";
-import { productLimits } from "../../platform/limits.ts";
+import { platformErrors, type AppError, type FieldFault } from "../platform/errors.ts";
+import { productLimits } from "../platform/limits.ts";
 
 /** 422 with one fault for each broken rule. */
 export function validationFailure(errors: readonly FieldFault[]): AppError {

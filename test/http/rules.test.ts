@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  cleanText,
-  cleanUrl,
-  expectedVersion,
-  readInstant,
-} from "../../../src/contexts/products-catalog/rules.ts";
+import { cleanText, cleanUrl, expectedVersion, readInstant } from "../../src/http/rules.ts";
 
 test("text is trimmed and otherwise kept, whatever it looks like", () => {
   const rule = { charactersMax: 40 };

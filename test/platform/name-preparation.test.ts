@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { prepareName } from "../../../src/contexts/products-catalog/name-preparation.ts";
-import { testSeed, testSize } from "../../support/size.ts";
+import { prepareName } from "../../src/platform/name-preparation.ts";
+import { testSeed, testSize } from "../support/size.ts";
 
 const EXAMPLES: readonly (readonly [string, string])[] = [
   ["Qj. branco", "queijo. branco"],
