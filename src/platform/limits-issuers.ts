@@ -9,6 +9,8 @@ export const keySetLimits = Object.freeze({
   /** After a failure; doubled after each further one. */
   retryMs: 1_000,
   retryMaxMs: 60_000,
+  /** The same while no set counts, and tokens are refused for it. */
+  retryUnusableMaxMs: 5_000,
   /** A set counts this long after the issuer last confirmed it. */
   staleMaxMs: 24 * 3_600_000,
   /** Tokens with unknown key names cause one fetch in this time. */

@@ -188,7 +188,10 @@ export class KeySet {
     const fault = await this.#ask("background");
     if (this.#isStopped) return;
     this.#failures = fault === undefined ? 0 : this.#failures + 1;
-    this.#cancel = this.#after(pauseMs(this.#failures), () => void this.#refreshForever());
+    this.#cancel = this.#after(
+      pauseMs(this.#failures, this.isUsable()),
+      () => void this.#refreshForever(),
+    );
   }
 
   async #ask(reason: FetchReason): Promise<KeySetFault | undefined> {
@@ -238,9 +241,10 @@ export class KeySet {
 }
 
 /** Longer after each failure, up to a bound; spread, so that processes do not keep step. */
-function pauseMs(failures: number): number {
-  const { refreshMs, retryMs, retryMaxMs, jitterShare } = limits;
-  const evenMs = failures === 0 ? refreshMs : Math.min(retryMaxMs, retryMs * 2 ** (failures - 1));
+function pauseMs(failures: number, isUsable: boolean): number {
+  const { refreshMs, retryMs, retryMaxMs, retryUnusableMaxMs, jitterShare } = limits;
+  const maxMs = isUsable ? retryMaxMs : retryUnusableMaxMs;
+  const evenMs = failures === 0 ? refreshMs : Math.min(maxMs, retryMs * 2 ** (failures - 1));
   return evenMs * (1 + jitterShare * (2 * Math.random() - 1));
 }
 

@@ -6,7 +6,7 @@ import { KeyDemand } from "../../../src/auth/issuers/key-demand.ts";
 import { keySetLimits } from "../../../src/platform/limits.ts";
 import { createManualTimers } from "../../support/manual-timers.ts";
 import { testSeed, testSize } from "../../support/size.ts";
-import { good, hasKey, later, openGoodSet, WINDOW_MS } from "./key-set-rig.ts";
+import { good, hasKey, later, openGoodSet, openKeySet, WINDOW_MS } from "./key-set-rig.ts";
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -190,6 +190,21 @@ test("no flood changes the rhythm of the background", async (t) => {
   }
   await turns(11);
   isAbout(refreshMs);
+});
+
+test("an issuer whose keys do not count is asked every few seconds", async (t) => {
+  const { server, set, timers, fetches } = await openKeySet(t);
+  const { retryMs, retryUnusableMaxMs, jitterShare } = keySetLimits;
+  server.be("fails");
+  set.start();
+  for (let failures = 1; failures <= 6; failures++) {
+    while (fetches.length < failures) await settled();
+    await settled();
+    const [pause] = timers.pauses();
+    const evenMs = Math.min(retryUnusableMaxMs, retryMs * 2 ** (failures - 1));
+    assert.ok(Math.abs(pause! - evenMs) <= evenMs * jitterShare, `${pause} is about ${evenMs}`);
+    timers.advanceMs(pause!);
+  }
 });
 
 test("nothing is asked, and nobody waits, after the end", async (t) => {
