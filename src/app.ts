@@ -104,7 +104,7 @@ export function createApp(ports: AppPorts): App {
   const authenticate = createAuthenticate({
     ...ports,
     ...readsOf(database),
-    provision: createProvision(database, iam.provisionForeignUser),
+    provision: createProvision(database, iam.provisionForeignUser, people.isTenantActive),
     loadRoles: people.loadRoles,
     apiKeys: {
       loadKey: createLoadKey(database),

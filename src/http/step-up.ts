@@ -9,11 +9,16 @@ export type StepUpRule = (principal: Principal) => Rejection | undefined;
 /** Methods (RFC 8176) that are no password: something one has. */
 const FACTORS: ReadonlySet<string> = new Set(["otp", "hwk", "swk"]);
 
+const STRANGER = httpErrors.rejection("permission_denied", { note: "an account of ours is needed" });
+
 /** By what the token says of its authentication; the account's present factors decide which. */
 export function createStepUpRule(stepUp: StepUp, clock: Clock): StepUpRule {
   const { maxAgeSeconds } = stepUp;
   const refusal = httpErrors.rejection("step_up_required", { headers: challengeOf(stepUp) });
-  return ({ amr, authTime, hasFactor }) => {
+  return ({ amr, authTime, hasFactor, accountId }) => {
+    // Of what another issuer's word of an authentication is worth we know nothing, nor can its
+    // users prove themselves here.
+    if (accountId === undefined) return STRANGER;
     const isFresh = clock.nowSeconds() - authTime <= maxAgeSeconds;
     const isEnough = !hasFactor || amr.some((method) => FACTORS.has(method));
     return isFresh && isEnough ? undefined : refusal;
@@ -28,7 +33,9 @@ export function assertSteppedUp(principal: Principal, stepUp: StepUp, clock: Clo
   if (principal.kind !== "user") {
     throw httpErrors.failure("permission_denied", { detail: "Only a person may do this" });
   }
-  if (createStepUpRule(stepUp, clock)(principal) === undefined) return;
+  const refusal = createStepUpRule(stepUp, clock)(principal);
+  if (refusal === undefined) return;
+  if (refusal === STRANGER) throw httpErrors.failure("permission_denied");
   throw httpErrors.failure("step_up_required", { headers: challengeOf(stepUp) });
 }
 

@@ -165,7 +165,7 @@ export class Admission {
     looking: Promise<void>,
   ): Promise<Verdict> {
     await looking;
-    const complete = candidate.complete();
+    const complete = candidate.complete(this.#options.clock.nowSeconds());
     if (complete !== undefined) return this.#verify(token, address, complete);
     return lastingVerdict(this.#refuse(tokenInvalid("key"), token, address));
   }

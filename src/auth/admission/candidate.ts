@@ -20,8 +20,8 @@ export interface KeylessCandidate {
   readonly issuer: Issuer;
   readonly claims: Claims;
   readonly kid: string;
-  /** The whole candidate, once the key is here. */
-  complete(): Candidate | undefined;
+  /** The whole candidate, once the key is here. Its time may have come while it was waited for. */
+  complete(nowSeconds: number): Candidate | undefined;
 }
 
 /**
@@ -48,9 +48,10 @@ export function readCandidate(
   if (key === undefined) {
     // Only a token that is good but for its key is worth a look at the key set.
     if (isTokenFault(claims)) return tokenInvalid("key");
-    const complete = () => {
+    const complete = (laterSeconds: number) => {
       const found = issuer.keyFor(kid, alg);
-      return found && { issuer, claims, task: { signingInput, signature, key: found } };
+      const unexpired = laterSeconds < claims.expiresAt ? claims : undefined;
+      return found && { issuer, claims: unexpired, task: { signingInput, signature, key: found } };
     };
     return { issuer, claims, kid, complete };
   }

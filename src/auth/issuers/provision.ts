@@ -2,8 +2,9 @@ import { AppError } from "../../platform/errors.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { recordEvent } from "../audit/store.ts";
 import type { Identity, ProvisionForeignUser } from "../index.ts";
+import type { IsTenantActive } from "../tenants/standing.ts";
 
-/** Whether there is a user now. False: somebody was discarded, and stays so. */
+/** Whether there is a user now. False: somebody was discarded, or the whole tenant is not active. */
 export type Provision = (caller: Identity & { readonly tenantId: string }) => Promise<boolean>;
 
 /**
@@ -13,8 +14,10 @@ export type Provision = (caller: Identity & { readonly tenantId: string }) => Pr
 export function createProvision(
   database: Pick<Database, "withTransaction">,
   provisionForeignUser: ProvisionForeignUser,
+  isTenantActive: IsTenantActive,
 ): Provision {
   return async (caller) => {
+    if (!(await isTenantActive(caller.tenantId))) return false;
     const made = database.withTransaction(async (tx) => {
       const outcome = await provisionForeignUser(tx, caller);
       if (outcome === "made") {

@@ -22,8 +22,15 @@ export function isInstant(value: unknown): value is number {
 }
 
 /** RFC 7519 §4.1.3: a text, or a list of nothing but texts. */
+export function isAudienceForm(value: unknown): value is string | readonly string[] {
+  if (typeof value === "string") return true;
+  return Array.isArray(value) && value.every((one) => typeof one === "string");
+}
+
+/** True if one of `audiences` is the audience, or among the audiences. Exact comparison. */
 export function isAudience(value: unknown, audiences: readonly string[]): boolean {
-  if (typeof value === "string") return audiences.includes(value);
-  if (!Array.isArray(value) || !value.every((one) => typeof one === "string")) return false;
-  return value.some((one) => audiences.includes(one));
+  if (!isAudienceForm(value)) return false;
+  return typeof value === "string"
+    ? audiences.includes(value)
+    : value.some((one) => audiences.includes(one));
 }

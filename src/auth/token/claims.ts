@@ -1,6 +1,11 @@
 import { isAudience, isInstant, isName, type TextClaim } from "./claim-values.ts";
 import { tokenFault, type TokenFault, type TokenFaultCode } from "./fault.ts";
-import { readGroups, wrongForeignParty, type ForeignClaimRules } from "./foreign-claims.ts";
+import {
+  clientOf,
+  readGroups,
+  wrongForeignParty,
+  type ForeignClaimRules,
+} from "./foreign-claims.ts";
 import type { JsonObject } from "./json.ts";
 import type { ParsedToken } from "./parse.ts";
 
@@ -58,7 +63,7 @@ export function validateClaims(
   if (!isType(token.header.typ, rules)) return tokenFault("typ");
   const fault = wrongParty(claims, rules) ?? wrongTime(claims, rules, nowSeconds);
   if (fault !== undefined) return tokenFault(fault);
-  const extra = wrongText(claims, rules) ?? wrongExtra(claims);
+  const extra = wrongText(claims, rules) ?? wrongExtra(claims, nowSeconds + rules.skewSeconds);
   if (extra !== undefined) return tokenFault(extra);
   const { foreign } = rules;
   const groups = foreign === undefined ? undefined : readGroups(claims, foreign.groupClaims);
@@ -69,11 +74,11 @@ export function validateClaims(
   return {
     issuer: rules.issuer,
     subject: claims["sub"] as string,
-    audiences: audiencesOf(claims["aud"]),
+    audiences: audiencesOf(claims["aud"] as string | readonly string[] | undefined),
     expiresAt,
     issuedAt,
     tokenId: claims.jti as string | undefined,
-    clientId: claims.client_id as string | undefined,
+    clientId: clientOf(claims, foreign),
     sessionId: claims[foreign?.sessionClaim ?? "sid"] as string | undefined,
     tenantId: claims.tid as string | undefined,
     deviceId: claims.did as string | undefined,
@@ -94,10 +99,9 @@ function wrongParty(claims: JsonObject, rules: ClaimRules): TokenFaultCode | und
   return isAudience(claims["aud"], rules.audiences) ? undefined : "aud";
 }
 
-/** As a list; of a token whose audience nobody asked about it may be anything. */
-function audiencesOf(aud: unknown): readonly string[] {
-  if (typeof aud === "string") return [aud];
-  return Array.isArray(aud) && aud.every((one) => typeof one === "string") ? aud : [];
+/** As a list. An access token of Cognito may have none. */
+function audiencesOf(aud: string | readonly string[] | undefined): readonly string[] {
+  return typeof aud === "string" ? [aud] : (aud ?? []);
 }
 
 function isType(typ: string | undefined, rules: ClaimRules): boolean {
@@ -130,7 +134,7 @@ function wrongText(claims: JsonObject, rules: ClaimRules): TokenFaultCode | unde
   return undefined;
 }
 
-function wrongExtra(claims: JsonObject): TokenFaultCode | undefined {
+function wrongExtra(claims: JsonObject, latest: number): TokenFaultCode | undefined {
   // RFC 9449 §7.2: a token bound to a key is worthless without its proof, which we do not check.
   if (claims["cnf"] !== undefined) return "cnf";
   const { scope, amr, auth_time: authTime } = claims as Record<string, unknown>;
@@ -139,6 +143,7 @@ function wrongExtra(claims: JsonObject): TokenFaultCode | undefined {
   if (claims["act"] !== undefined && !isName((claims["act"] as JsonObject | null)?.["sub"])) {
     return "act";
   }
-  if (authTime !== undefined && !isInstant(authTime)) return "auth_time";
+  // One in the future, or in milliseconds, would be after every sign-out.
+  if (authTime !== undefined && !(isInstant(authTime) && authTime <= latest)) return "auth_time";
   return amr === undefined || (Array.isArray(amr) && amr.every(isName)) ? undefined : "amr";
 }

@@ -1,6 +1,6 @@
 import { foreignIssuerLimits } from "../../platform/limits.ts";
 import type { TokenUse } from "../../platform/issuer-settings.ts";
-import { isAudience, isName, type TextClaim } from "./claim-values.ts";
+import { isAudience, isAudienceForm, isName, type TextClaim } from "./claim-values.ts";
 import type { TokenFaultCode } from "./fault.ts";
 import type { JsonObject } from "./json.ts";
 
@@ -17,24 +17,50 @@ export interface ForeignClaimRules {
   readonly sessionClaim: TextClaim;
 }
 
+/**
+ * What makes a token of somebody else no token of a caller: one that tells of an event (RFC 8417, a
+ * logout token of OpenID Connect Back-Channel Logout §2.4, whose `typ` is optional), and one in which
+ * somebody acts as another, of whom we would know a name at best.
+ */
+function wrongForeignKind(claims: JsonObject): TokenFaultCode | undefined {
+  if (claims["events"] !== undefined) return "typ";
+  return claims["act"] === undefined ? undefined : "act";
+}
+
+/**
+ * Who asked for the token: OpenID Connect Core §2 `azp`, RFC 9068 §2.2 `client_id`, two names of one
+ * party. Amazon Cognito knows the second alone.
+ */
+export function clientOf(
+  claims: JsonObject,
+  foreign: Pick<ForeignClaimRules, "tokenUses"> | undefined,
+): string | undefined {
+  const { azp, client_id: clientId } = claims as { azp?: string; client_id?: string };
+  if (foreign === undefined || foreign.tokenUses !== undefined) return clientId;
+  return azp ?? clientId;
+}
+
 /** What is wrong with the parties of a token: for whom it is, and who asked for it. */
 export function wrongForeignParty(
   claims: JsonObject,
   audiences: readonly string[],
   { tokenUses, clientIds }: ForeignClaimRules,
 ): TokenFaultCode | undefined {
+  const kind = wrongForeignKind(claims);
+  if (kind !== undefined) return kind;
   const { aud, azp, client_id: clientId } = claims as Record<string, unknown>;
   if (tokenUses === undefined) {
     if (!isAudience(aud, audiences)) return "aud";
-    // OpenID Connect Core §2 `azp`, RFC 9068 §2.2 `client_id`: two names of one party.
-    if (azp !== undefined && !isName(azp)) return "azp";
+    if (azp !== undefined && (!isName(azp) || azp !== (clientId ?? azp))) return "azp";
     if (clientIds.length === 0) return undefined;
     return clientIds.includes((azp ?? clientId) as string) ? undefined : "client_id";
   }
   // Amazon Cognito, "Verifying JSON web tokens": `client_id` of an access token, `aud` of an ID token.
   const use = claims["token_use"];
   if (!tokenUses.includes(use as TokenUse)) return "token_use";
-  if (use === "id") return isAudience(aud, clientIds) ? undefined : "aud";
+  if (use === "id") return clientIds.includes(aud as string) ? undefined : "aud";
+  // Nobody asks for whom it is, but what is written must be what an audience is (RFC 7519 §4.1.3).
+  if (aud !== undefined && !isAudienceForm(aud)) return "aud";
   return clientIds.includes(clientId as string) ? undefined : "client_id";
 }
 

@@ -71,8 +71,9 @@ test("what is sensitive asks for a fresh password after ten minutes (RFC 9470)",
 test("fresh is as old as the route says, to the second, and by a factor where there is one", () => {
   const nowSeconds = 1_800_000_000;
   const rule = createStepUpRule({ maxAgeSeconds: 600 }, createManualClock(nowSeconds * 1000));
+  let accountId: string | undefined = "somebody";
   const codeOfCaller = (age: number, amr: string[], hasFactor: boolean) =>
-    rule({ amr, hasFactor, authTime: nowSeconds - age } as unknown as Principal)?.code;
+    rule({ amr, hasFactor, authTime: nowSeconds - age, accountId } as unknown as Principal)?.code;
   assert.equal(codeOfCaller(600, ["pwd"], false), undefined);
   assert.equal(codeOfCaller(601, ["pwd"], false), "step_up_required");
   assert.equal(codeOfCaller(0, ["pwd"], true), "step_up_required");
@@ -81,6 +82,8 @@ test("fresh is as old as the route says, to the second, and by a factor where th
     assert.equal(codeOfCaller(0, ["pwd", method], true), undefined, method);
     assert.equal(codeOfCaller(601, ["pwd", method], true), "step_up_required", method);
   }
+  accountId = undefined;
+  assert.equal(codeOfCaller(0, ["pwd", "otp"], false), "permission_denied", "no account of ours");
 });
 
 test("the session keeps the new time and methods through a refresh, and stays the same session", async () => {

@@ -161,7 +161,36 @@ test("who asked for the token is checked where the settings name somebody", () =
   assert.equal(faultOf({ ...oidc, azp: "web" }, rules), "good");
   assert.equal(faultOf({ ...oidc, client_id: "web" }, rules), "good");
   assert.equal(faultOf(oidc, rules), "client_id");
-  assert.equal(faultOf({ ...oidc, azp: "other", client_id: "web" }, rules), "client_id");
+  assert.equal(faultOf({ ...oidc, azp: "other" }, rules), "client_id");
+  assert.equal(faultOf({ ...oidc, azp: "other", client_id: "web" }, rules), "azp", "one party");
+  for (const client of [{ azp: "web" }, { client_id: "web" }, { azp: "web", client_id: "web" }]) {
+    const claims = judge({ ...oidc, ...client }, rules);
+    assert.ok(typeof claims !== "string");
+    assert.equal(claims.clientId, "web", "whoever was checked is told");
+  }
+});
+
+test("a token of somebody else in which one acts for another, or that tells of an event, is refused", () => {
+  const event = { "http://schemas.openid.net/event/backchannel-logout": {} };
+  const cases: [JsonObject, ClaimRules][] = [
+    [oidc, oidcRules],
+    [access, accessRules],
+    [id, idRules],
+  ];
+  for (const [claims, rules] of cases) {
+    assert.equal(faultOf(claims, rules), "good");
+    for (const act of [{ sub: "somebody" }, {}, null, "somebody"]) {
+      assert.equal(faultOf({ ...claims, act: act as never }, rules), "act");
+    }
+    assert.equal(faultOf({ ...claims, events: event }, rules), "typ", "a logout token without typ");
+    for (const time of [NOW + 6, NOW * 1_000]) {
+      assert.equal(faultOf({ ...claims, auth_time: time }, rules), "auth_time");
+    }
+    assert.equal(faultOf({ ...claims, auth_time: NOW + 5 }, rules), "good");
+  }
+  for (const aud of [[1], [["app"]], {}, null, 1]) {
+    assert.equal(faultOf({ ...access, aud: aud as never }, accessRules), "aud");
+  }
 });
 
 test("names that every object has are no claims and no groups", () => {
