@@ -23,11 +23,16 @@ export interface HostileInput {
 /** Number of the case in the security rules, what it is, the token. */
 export type HostileToken = readonly [row: number, name: string, token: string];
 
-const numbered = (row: number, name: string, tokens: readonly string[]): HostileToken[] =>
+export const numbered = (row: number, name: string, tokens: readonly string[]): HostileToken[] =>
   tokens.map((token, index): HostileToken => [row, `${name} (${index + 1})`, token]);
 
 /** Every family of forged, broken and misused tokens that fits into a header field. */
 export function hostileTokens(input: HostileInput): HostileToken[] {
+  return [...hostileForms(input), ...claimSets(input), ...types(input)];
+}
+
+/** The families that are the same whoever the issuer is: rows 1 to 93. */
+export function hostileForms(input: HostileInput): HostileToken[] {
   return [
     ...algorithms(input),
     ...keySources(input),
@@ -35,8 +40,6 @@ export function hostileTokens(input: HostileInput): HostileToken[] {
     ...signatures(input),
     ...texts(input),
     ...jsons(input),
-    ...claimSets(input),
-    ...types(input),
   ];
 }
 
@@ -386,38 +389,56 @@ function jsons({ rsa, claims }: HostileInput): HostileToken[] {
   ];
 }
 
-const NAMES = [undefined, "", 1, [], {}, null, "x".repeat(300), "a\0b", "a\r\nb"];
-const NO_TIMES = ["1800001000", null, true, [], {}, "2027-01-15T08:00:00Z", ""];
+/** A row, a claim, and what it must not be. */
+export type ClaimFamily = readonly [row: number, name: string, values: readonly unknown[]];
+
+/** A signed token for each value. */
+export function withClaims(
+  key: TestKey,
+  header: object,
+  claims: Readonly<Record<string, unknown>>,
+  families: readonly ClaimFamily[],
+): HostileToken[] {
+  return families.flatMap(([row, name, values]) =>
+    numbered(
+      row,
+      name,
+      values.map((value) => signToken(key, header, { ...claims, [name]: value })),
+    ),
+  );
+}
+
+/** What is nearly the name of an issuer, or no name. */
+export const issuerVariants = (iss: string): readonly unknown[] => [
+  undefined,
+  `${iss}/`,
+  iss.toUpperCase(),
+  iss.replace("http:", "https:"),
+  `${iss}:80`,
+  iss.replace("//", "//a@"),
+  `${iss}.attacker.example`,
+  ` ${iss}`,
+  `${iss}\0`,
+  iss.replace("t", "т"),
+  "local",
+  "",
+  [iss],
+  { iss },
+  null,
+  1,
+];
+
+export const NAMES = [undefined, "", 1, [], {}, null, "x".repeat(300), "a\0b", "a\r\nb"];
+export const NO_TIMES = ["1800001000", null, true, [], {}, "2027-01-15T08:00:00Z", ""];
 
 function claimSets({ rsa, claims }: HostileInput): HostileToken[] {
   const iss = claims["iss"] as string;
   const iat = claims["iat"] as number;
-  const families: readonly (readonly [number, string, readonly unknown[]])[] = [
+  const families: readonly ClaimFamily[] = [
     [94, "exp", [undefined, 0, -1, ...NO_TIMES, 2 ** 53 + 2, (iat + 600) * 1_000, iat + 3_601]],
     [98, "nbf", [iat + 3_000, "1", null, {}]],
     [99, "iat", [undefined, ...NO_TIMES, 0, iat + 3_000]],
-    [
-      100,
-      "iss",
-      [
-        undefined,
-        `${iss}/`,
-        iss.toUpperCase(),
-        iss.replace("http:", "https:"),
-        `${iss}:80`,
-        iss.replace("//", "//a@"),
-        `${iss}.attacker.example`,
-        ` ${iss}`,
-        `${iss}\0`,
-        iss.replace("a", "а"),
-        "local",
-        "",
-        [iss],
-        { iss },
-        null,
-        1,
-      ],
-    ],
+    [100, "iss", issuerVariants(iss)],
     [
       104,
       "aud",
@@ -447,13 +468,7 @@ function claimSets({ rsa, claims }: HostileInput): HostileToken[] {
     [123, "sub", ["01890000-0000-7000-8000-000000000000", "somebody"]],
     [123, "tid", [...NAMES, "01890000-0000-7000-8000-000000000000", "default"]],
   ];
-  const tokens = families.flatMap(([row, name, values]) =>
-    numbered(
-      row,
-      name,
-      values.map((value) => signToken(rsa, headerOf(rsa), { ...claims, [name]: value })),
-    ),
-  );
+  const tokens = withClaims(rsa, headerOf(rsa), claims, families);
   const endless = JSON.stringify({ ...claims, exp: 0 }).replace('"exp":0', '"exp":1e400');
   return [...tokens, [97, "exp without end", signToken(rsa, headerOf(rsa), endless)]];
 }

@@ -14,6 +14,7 @@ import { withDatabase, type TestDatabase } from "../support/database.ts";
 import { silentLog } from "../support/log.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { testSeed, testSize } from "../support/size.ts";
+import { createAsk, mutate, type Answer, type Ask } from "./hostile-ask.ts";
 import { aliasOf, hostileTokens, toTestKey } from "./hostile-families.ts";
 
 let database: TestDatabase;
@@ -39,6 +40,7 @@ before(async () => {
     env: { PUBLIC_URL, RATE_LIMIT_ENABLED: "false", TRUSTED_PROXY_HOPS: "1", ACCESS_LOG: "off" },
   });
   pool = new Pool(server.url, { connections: 16 });
+  askWith = createAsk(pool);
   caller = await callers.makeCaller();
 });
 after(async () => {
@@ -76,40 +78,8 @@ function open({ kid, alg, publicJwk, privateKey }: SignatureKeyEntry): TestKey {
   return toTestKey({ kid, alg, publicJwk, privateKey: key });
 }
 
-interface Answer {
-  readonly status: number;
-  readonly code: unknown;
-  /** Everything but date, timestamp, instance and request id. */
-  readonly bytes: string;
-}
-
-let askedCount = 0;
-
-/** One request with these `authorization` fields, from an address of its own. */
-async function ask(authorization: string | readonly string[], path = "/auth/whoami") {
-  askedCount += 1;
-  const address = `10.${(askedCount >> 16) & 255}.${(askedCount >> 8) & 255}.${askedCount & 255}`;
-  const fields = [authorization].flat().flatMap((text) => ["authorization", toWire(text)]);
-  const response = await pool.request({
-    method: "GET",
-    path,
-    headers: ["x-forwarded-for", address, ...fields],
-  });
-  return describe(response.statusCode, response.headers, await response.body.text());
-}
-
-// A header field is bytes: what is not ASCII goes out as UTF-8.
-const toWire = (text: string) => Buffer.from(text, "utf8").toString("latin1");
-
-function describe(status: number, headers: Record<string, unknown>, text: string): Answer {
-  const { date: _date, "x-request-id": _id, "content-length": _length, ...rest } = headers;
-  const body = JSON.parse(text) as Record<string, unknown>;
-  const shown = text
-    .replace(/"request_id":"[^"]*"/, '"request_id":""')
-    .replace(/"timestamp":"[^"]*"/, '"timestamp":""')
-    .replace(/"instance":"[^"]*"/, '"instance":""');
-  return { status, code: body["error_code"], bytes: `${JSON.stringify(rest)}\n${shown}` };
-}
+const ask: Ask = (authorization, path) => askWith(authorization, path);
+let askWith: Ask;
 
 const bearer = (token: string, path?: string) => ask(`Bearer ${token}`, path);
 
@@ -282,37 +252,6 @@ test("the session of somebody else, and of a disabled account, is no session", a
   assert.equal((await bearer(signed(theirs))).bytes, refusal.bytes);
   assert.equal((await bearer(signed(mine))).status, 200);
 });
-
-const PRINTABLE = Array.from({ length: 94 }, (_, index) => String.fromCharCode(0x21 + index));
-
-/** A change of a token that leaves it fit for a header field. */
-function mutate(below: (n: number) => number, a: string, b: string): string {
-  const at = below(a.length);
-  const any = () => PRINTABLE[below(PRINTABLE.length)]!;
-  const partsOf = (token: string) => token.split(".");
-  const changes: readonly (() => string)[] = [
-    () => a.slice(0, at) + any() + a.slice(at + 1),
-    () => a.slice(0, at) + any() + a.slice(at),
-    () => a.slice(0, at) + a.slice(at + 1 + below(8)),
-    () => a.slice(0, at) + b.slice(below(b.length)),
-    () =>
-      partsOf(a)
-        .map((part, index) => (index === below(3) ? partsOf(b)[index]! : part))
-        .join("."),
-    () =>
-      partsOf(a)
-        .sort(() => below(3) - 1)
-        .join("."),
-    () => a.slice(0, at) + a.slice(at).toLowerCase(),
-    () => a.slice(0, at) + a.slice(at).toUpperCase(),
-    () =>
-      partsOf(a)
-        .map((part, index) => (index === below(3) ? aliasOf(part) : part))
-        .join("."),
-    () => a.slice(0, at) + a.slice(0, 1 + below(200)) + a.slice(at),
-  ];
-  return changes[below(changes.length)]!();
-}
 
 test("no mutation of good tokens is accepted", async (t) => {
   const seed = testSeed();
