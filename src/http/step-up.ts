@@ -9,7 +9,9 @@ export type StepUpRule = (principal: Principal) => Rejection | undefined;
 /** Methods (RFC 8176) that are no password: something one has. */
 const FACTORS: ReadonlySet<string> = new Set(["otp", "hwk", "swk"]);
 
-const STRANGER = httpErrors.rejection("permission_denied", { note: "an account of ours is needed" });
+const STRANGER = httpErrors.rejection("permission_denied", {
+  note: "an account of ours is needed",
+});
 
 /** By what the token says of its authentication; the account's present factors decide which. */
 export function createStepUpRule(stepUp: StepUp, clock: Clock): StepUpRule {
