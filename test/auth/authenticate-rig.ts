@@ -4,6 +4,7 @@ import { createGenerations } from "../../src/auth/cache/generations.ts";
 import { createLease } from "../../src/auth/cache/lease.ts";
 import type { LiveSession, RoleGrants } from "../../src/auth/index.ts";
 import type { Issuer } from "../../src/auth/issuers/issuer.ts";
+import type { Provision } from "../../src/auth/issuers/provision.ts";
 import { createIssuerRegistry } from "../../src/auth/issuers/registry.ts";
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline, type VerifySignature } from "../../src/auth/verify-pool.ts";
@@ -66,7 +67,9 @@ export function foreignToken(claims: Record<string, unknown> = {}): string {
  * authenticate() with its real cache, generations and lease, on a clock that is moved by hand. The
  * database is what a test puts into `rows`; `hold()` keeps its answers back, after it has read.
  */
-export function createRig(options: { foreignStaleMs?: number } = {}) {
+export function createRig(
+  options: { foreignStaleMs?: number; foreign?: Issuer; provision?: Provision } = {},
+) {
   const clock = createManualClock();
   const shared = createSharedMemory({ httpThreads: 1, authCacheSlots: 64, clock });
   const generations = createGenerations(shared);
@@ -90,7 +93,7 @@ export function createRig(options: { foreignStaleMs?: number } = {}) {
     return value;
   };
   const issuer = { ...makeIssuer([key]), staleMs: LEASE_MS };
-  const foreign: Issuer = {
+  const foreign: Issuer = options.foreign ?? {
     ...makeIssuer([foreignKey], FOREIGN),
     rules: { ...makeIssuer([foreignKey], FOREIGN).rules, required: [] },
     staleMs: options.foreignStaleMs ?? LEASE_MS,
@@ -114,6 +117,7 @@ export function createRig(options: { foreignStaleMs?: number } = {}) {
     generations,
     lease,
     loadMachine: async () => undefined,
+    ...(options.provision === undefined ? {} : { provision: options.provision }),
     areKeysCurrent: () => answer(rows.areKeysCurrent),
     loadSession: (sessionId) => {
       counts.sessions++;

@@ -55,6 +55,8 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #flights: Flights;
   readonly #badSignatures: BadSignatures;
+  /** Counted apart: whoever invents names of keys must not make good tokens wait. */
+  readonly #inventedKeys: BadSignatures;
   readonly #countVerification: () => void;
 
   constructor(options: AdmissionOptions) {
@@ -74,6 +76,7 @@ export class Admission {
       onLanded: (time) => seconds.observe(time),
     });
     this.#badSignatures = createBadSignatures(clock);
+    this.#inventedKeys = createBadSignatures(clock);
     this.#countVerification = () => checks.add();
     metrics.gauge("brigade_auth_flights", "Tokens being admitted", () => this.#flights.count());
   }
@@ -117,7 +120,9 @@ export class Admission {
     if ("task" in candidate) {
       return this.#flights.lead(token, () => this.#verify(token, address, candidate));
     }
-    const looking = candidate.issuer.foreign?.wantKey(candidate.kid);
+    // A request that waits keeps its connection, which it may share with others.
+    const mayWait = this.#inventedKeys.retryAfterSeconds(address) === 0;
+    const looking = mayWait ? candidate.issuer.foreign?.wantKey(candidate.kid) : undefined;
     if (looking === undefined) return this.#refuse(tokenInvalid("key"), token, address);
     return this.#flights.lead(token, () => this.#awaitKey(token, address, candidate, looking));
   }
@@ -167,6 +172,7 @@ export class Admission {
     await looking;
     const complete = candidate.complete(this.#options.clock.nowSeconds());
     if (complete !== undefined) return this.#verify(token, address, complete);
+    this.#inventedKeys.charge(address);
     return lastingVerdict(this.#refuse(tokenInvalid("key"), token, address));
   }
 

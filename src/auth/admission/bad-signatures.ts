@@ -3,8 +3,8 @@ import { networkOf } from "../../http/forwarded.ts";
 import { admissionLimits } from "../../platform/limits.ts";
 
 /**
- * Counts bad signatures against the network they come from, so that nobody buys verifications with
- * garbage for long. Per thread and bounded: the oldest network is forgotten first. The empty
+ * Counts bad signatures, or names of keys that nobody has, against the network they come from, so
+ * that nobody buys verifications or waiting with garbage for long. Per thread and bounded: the oldest network is forgotten first. The empty
  * address is nobody's: tokens that a trusted service asks about are not counted against it.
  */
 export interface BadSignatures {
