@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { tokenLabel } from "../../src/auth/token/digest.ts";
-import { createRig, foreignToken, freshToken, settle } from "./authenticate-rig.ts";
+import { createRig, FOREIGN, foreignToken, freshToken, settle } from "./authenticate-rig.ts";
 
 test("a token we know is answered with the same frozen value, and nobody is asked", async () => {
   const rig = createRig();
@@ -128,6 +128,32 @@ test("a withdrawn issuer key drops the signature verdict", async () => {
   rig.generations.bump({ kind: "issuer", issuer: "https://brigade.example" });
   assert.equal(await rig.ask(token), "ok");
   assert.equal(rig.counts.verified, 2);
+});
+
+test("a foreign key that is withdrawn while its token is admitted leaves nothing in the cache", async () => {
+  for (const step of ["verify", "look-up"] as const) {
+    const rig = createRig();
+    const token = foreignToken({ jti: `withdrawn-${step}` });
+    const release = rig.hold();
+    let verifiedBefore: () => void = () => {};
+    if (step === "verify") {
+      const { verify } = rig.faults;
+      const gate = new Promise<void>((resolve) => (verifiedBefore = resolve));
+      rig.faults.verify = async (task) => {
+        await gate;
+        return verify(task);
+      };
+    }
+    const first = rig.ask(token);
+    await settle();
+    rig.generations.bump({ kind: "issuer", issuer: FOREIGN });
+    verifiedBefore();
+    release();
+    await first;
+    const { verified } = rig.counts;
+    await rig.ask(token);
+    assert.equal(rig.counts.verified, verified + 1, `${step}: its signature is checked again`);
+  }
 });
 
 test("an entry ends with its token and with AUTH_CACHE_TTL", async () => {
