@@ -11,6 +11,7 @@ import {
 import { createIsForeignRevoked } from "../../../src/auth/revocation/revoked-tokens.ts";
 import { createManualClock } from "../../support/clock.ts";
 import { revocationLimits } from "../../../src/platform/limits.ts";
+import { newId } from "../../../src/platform/ids.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, withServer, type TestDatabase } from "../../support/database.ts";
 
@@ -170,4 +171,11 @@ test("a single token can be taken back", async () => {
     VALUES ('jti-1', to_timestamp(4000000000))`);
   assert.equal(await isRevoked({ ...token, tokenId: "jti-1" }, tenant), true);
   assert.equal(await isRevoked({ ...token, tokenId: "jti-2" }, tenant), false);
+  const other = newId();
+  await db.database.query(sql`
+    INSERT INTO auth.revoked_tokens (token_id, tenant_id, expires_at)
+    VALUES ('jti-2', ${other}, to_timestamp(4000000000))`);
+  assert.equal(await isRevoked({ ...token, tokenId: "jti-2" }, tenant), false, "another tenant's");
+  assert.equal(await isRevoked({ ...token, tokenId: "jti-2" }, other), true);
+  assert.equal(await isRevoked({ ...token, tokenId: "x", sessionId: "jti-2" }, other), true);
 });
