@@ -1,7 +1,6 @@
 import { hashSync } from "@node-rs/argon2";
-import { fork } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { Pool } from "undici";
+import { probe } from "./support/probe.ts";
 import { startBenchServer, register } from "./support/server.ts";
 import { quantile } from "./support/statistics.ts";
 import type { Row } from "./support/table.ts";
@@ -11,7 +10,6 @@ const ACCOUNTS = 200;
 const STORM_SECONDS = 8;
 /** A storm that is not counted: what is measured is the server, and not its compiler or the client's. */
 const WARM_UP_SECONDS = 6;
-const PROBE_EVERY_MS = 5;
 
 interface Account {
   readonly email: string;
@@ -90,17 +88,6 @@ function rawHashRate(): number {
     hashes++;
   }
   return (hashes * 1000) / (performance.now() - begun);
-}
-
-function probe(url: string, token: string, seconds: number): Promise<number[]> {
-  const file = fileURLToPath(new URL("support/prober.ts", import.meta.url));
-  const child = fork(file, [url, token, String(seconds), String(PROBE_EVERY_MS)], {
-    execArgv: ["--import", "tsx"],
-  });
-  return new Promise((resolve, reject) => {
-    child.once("message", (latenciesMs) => resolve(latenciesMs as number[]));
-    child.once("exit", (code) => reject(new Error(`the prober stopped with ${code}`)));
-  });
 }
 
 async function storm(pool: Pool, accounts: readonly Account[], perSecond: number, seconds: number) {

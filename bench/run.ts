@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>>
   startup: () => import("./startup.ts"),
   reload: () => import("./reload.ts"),
   recovery: () => import("./recovery.ts"),
+  "hostile-issuer": () => import("./hostile-issuer.ts"),
   micro: () => import("./micro.ts"),
 };
 /** Takes half an hour: only when asked for by name. */
