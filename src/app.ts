@@ -36,6 +36,7 @@ import {
 import type { VerifySignature } from "./auth/verify-pool.ts";
 import { createIam, type Iam } from "./contexts/iam/index.ts";
 import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
+import { createRecipesCatalog } from "./contexts/recipes-catalog/index.ts";
 import { createDocsRoutes } from "./http/docs.ts";
 import { createHealthRoutes, type HealthChecks } from "./http/health.ts";
 import { createPipeline, type Pipeline } from "./http/pipeline.ts";
@@ -128,8 +129,7 @@ export function createApp(ports: AppPorts): App {
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
     ...createMailboxRoutes({ database, sealer, config }),
-    ...createProductsCatalog({ database, clock, log }).routes,
-    ...iam.routes,
+    ...contextRoutes(ports, iam),
     ...createHealthRoutes({ checks: healthChecks(ports), isReady: () => ports.isReady() }),
   ];
   const routes = config.docs
@@ -156,6 +156,13 @@ export function createApp(ports: AppPorts): App {
     },
     describeToken: (body) => describeToken(authenticate, body),
   };
+}
+
+/** The business contexts. None knows another: what one needs of another is joined here. */
+function contextRoutes({ database, clock, log }: AppPorts, iam: Iam): Route[] {
+  const products = createProductsCatalog({ database, clock, log });
+  const recipes = createRecipesCatalog({ database, clock });
+  return [...products.routes, ...recipes.routes, ...iam.routes];
 }
 
 /** What authentication and accounts ask of iam. */

@@ -8,15 +8,16 @@ export interface Page {
 }
 
 /** Of a query; to be spread into its schema. */
-export const pageQuery = {
+export const pageQueryOf = (pageMaxCount: number) => ({
   skip: Type.Optional(Type.Integer({ minimum: 0, maximum: limits.skipMaxCount })),
   limit: Type.Optional(
     Type.Integer({
       minimum: 1,
-      description: `More than ${limits.pageMaxCount} is read as ${limits.pageMaxCount}.`,
+      description: `More than ${pageMaxCount} is read as ${pageMaxCount}.`,
     }),
   ),
-};
+});
+export const pageQuery = pageQueryOf(limits.pageMaxCount);
 
 /** Beside `data` of a list. */
 export const pagination = Type.Object({
@@ -27,10 +28,13 @@ export const pagination = Type.Object({
 });
 
 /** The page asked for; a limit above the greatest is lowered to it. */
-export function readPage(query: { skip?: number; limit?: number }): Page {
+export function readPage(
+  query: { skip?: number; limit?: number },
+  pageMaxCount: number = limits.pageMaxCount,
+): Page {
   return {
     skip: query.skip ?? 0,
-    limit: Math.min(query.limit ?? limits.pageMaxCount, limits.pageMaxCount),
+    limit: Math.min(query.limit ?? pageMaxCount, pageMaxCount),
   };
 }
 

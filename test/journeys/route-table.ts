@@ -3,6 +3,7 @@ import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { Pool } from "undici";
 import { newId } from "../../src/platform/ids.ts";
+import { sql } from "../../src/platform/sql.ts";
 import { DEFAULT_TENANT, openCallers, PUBLIC_URL, type Caller } from "../support/callers.ts";
 import { withDatabase } from "../support/database.ts";
 import { startServer } from "../support/server.ts";
@@ -178,6 +179,12 @@ export async function openRouteTable() {
       // Written behind: not at once.
       while ((await ask({ method: "GET", path, token })).status === 404);
       return body.request_id as string;
+    },
+    tag_id: async (_, { id, tenantId }) => {
+      const { rows } = await database.database.query<{ id: number }>(sql`
+        insert into shared_kernel.tags (tenant_id, author_id, type, key, value)
+        values (${tenantId}, ${id}, 'client', 'group', ${newId()}) returning id`);
+      return String(rows[0]!.id);
     },
     block_id: () => made("/v1/admin/network-blocks", { network: "203.0.113.0/24" }),
     context: async () => "recipes_catalog",
