@@ -433,7 +433,8 @@ test("the server lived through it, and its log is whole and holds no token", () 
   assert.equal(server.process.exitCode, null);
   const lines = server.logLines();
   const bad = lines.filter(({ level }) => !["info", "debug"].includes(String(level)));
-  const expected = new Set(["refusals_not_logged", "key_set_key_left_out"]);
+  // The key servers answer in this process, which a long run keeps busy for seconds.
+  const expected = new Set(["refusals_not_logged", "issuer_keys_unread"]);
   assert.deepEqual(
     bad.filter(({ event }) => !expected.has(String(event))),
     [],
