@@ -28,6 +28,7 @@ const ENTRIES = [
   ["workers/http.ts"],
   ["workers/jwt.ts"],
   ["workers/password.ts"],
+  ["workers/document.ts"],
   // What other programs import.
   ["src/providers.ts"],
 ];

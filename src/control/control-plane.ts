@@ -5,6 +5,7 @@ import { setBreakerDefaults } from "../platform/breaker.ts";
 import { showBreakers } from "../platform/breaker-metrics.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
+import { createDocumentPool, handleDocumentRequest } from "../platform/document-pool.ts";
 import { killHard, type Lifecycle } from "../platform/lifecycle.ts";
 import { controlLimits } from "../platform/limits.ts";
 import type { Logger } from "../platform/log.ts";
@@ -105,6 +106,8 @@ function openSupervisor(parts: SupervisorParts): Supervisor {
     onCount: passwordTasks(shared).write,
   });
   lifecycle.own("password pool", () => passwords.close());
+  const documents = createDocumentPool({ log, metrics: board.main });
+  lifecycle.own("document pool", () => documents.close());
   const claimsTable = createTableUpkeep({ shared, clock: systemClock, metrics: board.main });
   const sweep = setInterval(() => claimsTable.sweep(), controlLimits.claimsSweepMs);
   lifecycle.own("claims sweep", () => clearInterval(sweep));
@@ -120,6 +123,7 @@ function openSupervisor(parts: SupervisorParts): Supervisor {
     }),
     attach(thread) {
       thread.port.serve("password", handlePasswordRequest(passwords));
+      thread.port.serve("document", handleDocumentRequest(documents));
       thread.port.on("metrics", (layout: MetricLayout) => board.describe(thread.slot, layout));
     },
     release(thread) {

@@ -9,6 +9,7 @@ export * from "./limits-clients.ts";
 export * from "./limits-foreign.ts";
 export * from "./limits-issuers.ts";
 export * from "./limits-dev-issuer.ts";
+export * from "./limits-documents.ts";
 export * from "./limits-redis.ts";
 export * from "./limits-throttle.ts";
 export * from "./limits-risk.ts";
