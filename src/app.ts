@@ -161,7 +161,8 @@ export function createApp(ports: AppPorts): App {
 /** The business contexts. None knows another: what one needs of another is joined here. */
 function contextRoutes({ database, clock, log }: AppPorts, iam: Iam): Route[] {
   const products = createProductsCatalog({ database, clock, log });
-  const recipes = createRecipesCatalog({ database, clock });
+  const { similarProducts } = products;
+  const recipes = createRecipesCatalog({ database, clock, similarProducts });
   return [...products.routes, ...recipes.routes, ...iam.routes];
 }
 

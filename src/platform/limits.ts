@@ -15,6 +15,7 @@ export * from "./limits-throttle.ts";
 export * from "./limits-risk.ts";
 export * from "./limits-passwords.ts";
 export * from "./limits-mail.ts";
+export * from "./limits-meals.ts";
 export * from "./limits-outbound.ts";
 export * from "./limits-sessions.ts";
 

@@ -9,6 +9,7 @@ import { withDatabase } from "../support/database.ts";
 import { startServer } from "../support/server.ts";
 import { createAccountRequests } from "./account-requests.ts";
 import { createFactorRequests } from "./factor-requests.ts";
+import { createKitchenRequests } from "./kitchen-requests.ts";
 
 export interface JsonSchema {
   readonly type?: string | readonly string[];
@@ -138,8 +139,11 @@ export async function openRouteTable() {
   };
   const accounts = await createAccountRequests({ database: database.database, callers, made });
   const factors = createFactorRequests({ database: database.database, callers, ask });
+  const kitchen = createKitchenRequests({ database: database.database, ask });
   type Maker = (operation: Operation, caller: TestCaller, path: string) => Promise<string>;
   const makers: Record<string, Maker> = {
+    meal_id: (_, caller) => kitchen.mealId(caller),
+    recipe_id: (_, caller) => kitchen.recipeId(caller),
     product_id: () => made("/v1/products", newProduct()),
     id: ({ path }) => made(path.replace("/{id}", ""), { name: newId() }),
     user_id: async (_, _caller, path) =>
@@ -210,7 +214,10 @@ export async function openRouteTable() {
 
   async function goodBody(operation: Operation, caller: TestCaller): Promise<any> {
     const { label } = operation;
-    const special = (await factors.body(label, caller)) ?? (await accounts.body(label, caller));
+    const special =
+      (await factors.body(label, caller)) ??
+      (await accounts.body(label, caller)) ??
+      (await kitchen.body(label, caller));
     if (special !== undefined) return special;
     if (operation.body === undefined) return undefined;
     const { version: _version, ...example } = operation.body.example;

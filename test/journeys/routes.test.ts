@@ -220,7 +220,9 @@ test("what belongs to a tenant or to somebody else is not there for others", asy
   await database.query(sql`INSERT INTO auth.tenants (id, name) VALUES (${tenantId}, 'other')`);
   const stranger = await table.makeCaller(table.permissions, tenantId);
   const victim = await table.makeCaller();
-  const ofTenant = table.operations.filter(({ path }) => /user_id|session_id|\{name\}/.test(path));
+  const ofTenant = table.operations.filter(({ path }) =>
+    /user_id|session_id|recipe_id|meal_id|\{name\}/.test(path),
+  );
   for (const operation of ofTenant) {
     const { method } = operation;
     const { path, body } = await table.goodRequest(operation, victim);
@@ -387,6 +389,8 @@ function readBack(operation: Operation, path: string, answer: Answer, place: Pla
     const base = operation.method === "POST" ? `${path}/${id}` : path;
     return path.includes("/sources") ? `${base}?full=true` : base;
   }
+  if (operation.label === "POST /v1/recipes") return `${path}/${id}`;
+  if (/^PATCH \/v1\/(recipes|meals)/.test(operation.label)) return path;
   return operation.label === "PUT /users/me" ? path : undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { Route } from "../../http/route.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
+import { prepareName } from "../../platform/name-preparation.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { createProductRoutes } from "./routes.ts";
 import { createClassificationRoutes } from "./routes-classifications.ts";
@@ -25,13 +26,20 @@ export interface ProductsCatalogOptions {
 /** The products_catalog context: products, their classifications, house votes, similar names. */
 export function createProductsCatalog({ database, clock }: ProductsCatalogOptions): {
   routes: Route[];
+  /** Ids of the products with the names most like one, best first. */
+  similarProducts(name: string, count: number): Promise<string[]>;
 } {
   const store = createProductStore(database);
   const writer = createProductWriter(database);
+  const similarNames = createSimilarNames(database);
   return {
+    async similarProducts(name, count) {
+      const ranked = await similarNames.search(prepareName(name), count);
+      return ranked.map(({ id }) => id);
+    },
     routes: [
       ...createProductRoutes({ store, writer, clock }),
-      ...createSimilarRoutes({ store, similarNames: createSimilarNames(database) }),
+      ...createSimilarRoutes({ store, similarNames }),
       ...createClassificationRoutes({
         classifications: createClassificationStore(database),
         clock,

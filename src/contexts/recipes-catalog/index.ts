@@ -1,15 +1,42 @@
 import type { Route } from "../../http/route.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Database } from "../../platform/postgres.ts";
+import type { SimilarProducts } from "./meal-query.ts";
+import { createMealRoutes } from "./routes-meals.ts";
+import { createRecipeRoutes } from "./routes-recipes.ts";
 import { createTagRoutes } from "./routes-tags.ts";
+import { createMealStore } from "./store-meals.ts";
+import { createMealWriter } from "./store-meal-writes.ts";
+import { createRatingWriter } from "./store-ratings.ts";
+import { createRecipeStore } from "./store-recipes.ts";
+import { createRecipeWriter } from "./store-recipe-writes.ts";
 import { createTagList } from "./store-tag-list.ts";
 
 export interface RecipesCatalogOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly similarProducts: SimilarProducts;
 }
 
 /** The recipes_catalog context: recipes, meals, clients, menus, and the tags on them. */
-export function createRecipesCatalog({ database }: RecipesCatalogOptions): { routes: Route[] } {
-  return { routes: [...createTagRoutes(createTagList(database))] };
+export function createRecipesCatalog(options: RecipesCatalogOptions): { routes: Route[] } {
+  const { database, clock, similarProducts } = options;
+  return {
+    routes: [
+      ...createTagRoutes(createTagList(database)),
+      ...createRecipeRoutes({
+        recipes: createRecipeStore(database),
+        writer: createRecipeWriter(database),
+        ratings: createRatingWriter(database),
+        similarProducts,
+        clock,
+      }),
+      ...createMealRoutes({
+        meals: createMealStore(database),
+        writer: createMealWriter(database),
+        similarProducts,
+        clock,
+      }),
+    ],
+  };
 }

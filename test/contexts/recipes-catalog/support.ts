@@ -39,9 +39,14 @@ export interface Call {
 }
 
 /** The routes of the context on a free port; a token is the user id. */
-export async function serveRecipes(database: Database, options: Options = {}) {
+export async function serveRecipes(database: Database, options: Partial<Options> = {}) {
   const people = new Map<string, Principal>();
-  const { routes } = createRecipesCatalog({ database, clock: systemClock, ...options });
+  const { routes } = createRecipesCatalog({
+    database,
+    clock: systemClock,
+    similarProducts: async () => [],
+    ...options,
+  });
   const server = await startServer({
     routes,
     config: { accessLog: false, bodyBytesMax: 1_048_576 },
