@@ -39,6 +39,7 @@ import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
 import { createRecipesCatalog } from "./contexts/recipes-catalog/index.ts";
 import { createDocsRoutes } from "./http/docs.ts";
 import { createHealthRoutes, type HealthChecks } from "./http/health.ts";
+import { repeatable } from "./http/idempotency.ts";
 import { createPipeline, type Pipeline } from "./http/pipeline.ts";
 import type { Route } from "./http/route.ts";
 import type { Clock } from "./platform/clock.ts";
@@ -131,7 +132,7 @@ export function createApp(ports: AppPorts): App {
     ...createMailboxRoutes({ database, sealer, config }),
     ...contextRoutes(ports, iam),
     ...createHealthRoutes({ checks: healthChecks(ports), isReady: () => ports.isReady() }),
-  ];
+  ].map((route) => (mayBeRepeated(route) ? repeatable(route, database) : route));
   const routes = config.docs
     ? [...services, ...createDocsRoutes({ routes: services, config })]
     : services;
@@ -165,6 +166,10 @@ function contextRoutes({ database, clock, log }: AppPorts, iam: Iam): Route[] {
   const recipes = createRecipesCatalog({ database, clock, similarProducts });
   return [...products.routes, ...recipes.routes, ...iam.routes];
 }
+
+/** Every POST of a business resource: a client that lost the answer asks again. */
+const mayBeRepeated = ({ method, path, access }: Route) =>
+  method === "POST" && path.startsWith("/v1/") && access.kind !== "public";
 
 /** What authentication and accounts ask of iam. */
 export const peopleOf = (iam: Iam, isTenantActive: IsTenantActive) => ({

@@ -15,6 +15,7 @@ import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";
 import { removeOldDecisions } from "../auth/audit/store-decisions.ts";
 import { keepMonths } from "../auth/audit/months.ts";
 import { sealEvents } from "../auth/audit/seal.ts";
+import { removeOldKeys } from "../http/store-idempotency.ts";
 import { accountLimits, auditLimits, decisionLimits, jobLimits } from "../platform/limits.ts";
 import type { Job } from "./jobs.ts";
 
@@ -56,6 +57,7 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
     run: (database, config) =>
       remindOfExpiry({ database, config, queueMail: createQueueMail(createSealer(config)) }),
   },
+  { name: "remove old idempotency keys", everyMs: jobLimits.expiredMs, run: removeOldKeys },
   { name: "give up effects that waited too long", everyMs: jobLimits.expiredMs, run: giveUpStale },
   { name: "remove finished effects", everyMs: jobLimits.expiredMs, run: removeFinished },
   {

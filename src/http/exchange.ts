@@ -1,4 +1,5 @@
 import type { Logger } from "../platform/log.ts";
+import type { Transaction } from "../platform/postgres.ts";
 import type { CompiledRoute } from "./compiled-route.ts";
 import { callerAddress } from "./forwarded.ts";
 import type { Principal } from "./principal.ts";
@@ -37,6 +38,7 @@ export class Exchange implements Request {
   settled = false;
   bodyPending = false;
   caller: Principal | undefined;
+  beforeCommit: ((tx: Transaction) => Promise<void>) | undefined;
   readonly #baseLog: Logger;
   readonly #hops: number;
   #address: string | undefined;

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import { idempotencyLimits } from "../platform/limits.ts";
 import type { TSchema } from "typebox";
 import { shapeOf } from "./convert.ts";
 import { keyScopeOf, kindsOf, type ResponseDoc, type Route } from "./route.ts";
@@ -63,7 +64,11 @@ function toOperation(route: Route): Json {
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     security: toSecurity(route),
-    parameters: [...toParameters("path", route.params), ...toParameters("query", route.query)],
+    parameters: [
+      ...toParameters("path", route.params),
+      ...toParameters("query", route.query),
+      ...(route.repeatable === true ? [IDEMPOTENCY_KEY] : []),
+    ],
     responses: toResponses(route),
   };
   const kinds = kindsOf(route.access);
@@ -96,6 +101,15 @@ function toSecurity({ access }: Route): Json[] {
   const takesKeys = kindsOf(access).includes("api_key");
   return [{ bearerAuth: [] }, ...(takesKeys ? [{ apiKey: [] }] : [])];
 }
+
+const IDEMPOTENCY_KEY: Json = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description:
+    "Of all requests of a caller with one key within 24 hours one is carried out; the others get its answer.",
+  schema: { type: "string", minLength: 1, maxLength: idempotencyLimits.keyMaxCharacters },
+};
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
 function operationId({ method, path }: Route): string {

@@ -112,6 +112,8 @@ export interface RouteDefinition<
    * asynchronous request scope, which costs more than such a handler itself.
    */
   readonly direct?: boolean;
+  /** A request may name an `Idempotency-Key`; set by `repeatable`. */
+  readonly repeatable?: boolean;
   readonly handler: (
     request: Request<
       Of<P, Readonly<Record<string, string>>>,

@@ -7,6 +7,7 @@ export * from "./limits-audit.ts";
 export * from "./limits-auth.ts";
 export * from "./limits-clients.ts";
 export * from "./limits-foreign.ts";
+export * from "./limits-idempotency.ts";
 export * from "./limits-issuers.ts";
 export * from "./limits-dev-issuer.ts";
 export * from "./limits-documents.ts";

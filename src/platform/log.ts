@@ -6,6 +6,7 @@ import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { logLimits } from "./limits.ts";
 import { createLogOutput, type LogOutput } from "./log-output.ts";
+import type { Transaction } from "./postgres-transaction.ts";
 import { redact, scrubLine, toLoggedError } from "./redaction.ts";
 
 export type Logger = PinoLogger;
@@ -20,6 +21,8 @@ export interface LogSink {
 interface RequestScope {
   readonly requestId: string;
   readonly traceparent: string;
+  /** The last statement of every transaction that the request makes; rejecting undoes it. */
+  beforeCommit?: ((tx: Transaction) => Promise<void>) | undefined;
 }
 
 /** Set around a request: what its log lines and its outgoing calls carry. */

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import { systemClock } from "./clock.ts";
 import { type AppError, platformErrors } from "./errors.ts";
+import { requestScope } from "./log.ts";
 import { databaseLimits } from "./limits.ts";
 import { toQuery, toResult, type Result } from "./postgres-client.ts";
 import {
@@ -72,7 +73,7 @@ async function runOnce<T>(
   const deadline = startDeadline(endsAtMs);
   try {
     await Promise.race([loan.client.query(beginText(options)), deadline.passed]);
-    const value = await Promise.race([body(handle(state)), deadline.passed]);
+    const value = await Promise.race([runBody(body, handle(state)), deadline.passed]);
     state.isOver = true;
     await commit(state, deadline.passed);
     return value;
@@ -87,6 +88,12 @@ async function runOnce<T>(
     deadline.clear();
     loan.release(ended);
   }
+}
+
+async function runBody<T>(body: Body<T>, tx: Transaction): Promise<T> {
+  const value = await body(tx);
+  await requestScope.getStore()?.beforeCommit?.(tx);
+  return value;
 }
 
 interface State {

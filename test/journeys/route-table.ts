@@ -308,7 +308,7 @@ function readOperations(document: any): Operation[] {
           callers: operation["x-callers"] ?? [],
           keyScope: operation["x-key-scope"],
           aliases: operation["x-aliases"] ?? [],
-          parameters: operation.parameters,
+          parameters: operation.parameters.filter((one: { in: string }) => one.in !== "header"),
           body: content && { schema: content.schema, example: content.example },
           statuses: new Set(checks.keys()),
           faultsOf(answer) {
