@@ -10,3 +10,28 @@ export const tagLimits = Object.freeze({
   filterValuesMax: 100,
   addAttemptsMax: 5,
 });
+
+export const catalogClientLimits = Object.freeze({
+  nameCharactersMax: 255,
+  addressCharactersMax: 255,
+  notesCharactersMax: 10_000,
+  phoneCharactersMax: 60,
+  emailCharactersMax: 254,
+  emailLocalCharactersMax: 64,
+  /** Phones of one client, and addresses of mail. */
+  contactsMax: 50,
+  /** The stored answer to a form, as JSON. */
+  onboardingCharactersMax: 200_000,
+  onboardingDepthMax: 32,
+  responseIdCharactersMax: 255,
+  /** How many values one repeatable filter of the list may have. */
+  filterValuesMax: 100,
+});
+
+export const menuLimits = Object.freeze({
+  weeksMax: 10,
+  mealTypeCharactersMax: 50,
+  descriptionCharactersMax: 10_000,
+  /** Of one grid. */
+  placesMax: 1_000,
+});

@@ -132,8 +132,8 @@ export async function openRouteTable() {
   const administrator = await makeCaller(permissions);
   await ask({ method: "POST", path: "/auth/register", body: LOGIN });
 
-  const made = async (path: string, body: object): Promise<string> => {
-    const answer = await ask({ method: "POST", path, token: administrator.token, body });
+  const made = async (path: string, body: object, token = administrator.token): Promise<string> => {
+    const answer = await ask({ method: "POST", path, token, body });
     assert.equal(answer.status, 201, `${path}: ${answer.text}`);
     return answer.body.data.id as string;
   };
@@ -164,7 +164,11 @@ export async function openRouteTable() {
       const answer = await ask({ method: "POST", path: "/auth/api-keys", token, body });
       return answer.body.api_key.id as string;
     },
-    client_id: async () => {
+    client_id: async ({ path: pattern }, caller) => {
+      if (pattern.startsWith("/v1/clients/")) {
+        const client = { profile: { name: "Walter Álvares", sex: "masculino" } };
+        return made("/v1/clients", client, caller.token);
+      }
       const body = { name: "a client", scopes: [] };
       const { token } = administrator;
       const answer = await ask({ method: "POST", path: "/v1/admin/clients", token, body });
@@ -183,6 +187,10 @@ export async function openRouteTable() {
       // Written behind: not at once.
       while ((await ask({ method: "GET", path, token })).status === 404);
       return body.request_id as string;
+    },
+    menu_id: (_, caller, path) => {
+      assert.ok(path.endsWith("/menus/{menu_id}"));
+      return made(path.replace("/{menu_id}", ""), {}, caller.token);
     },
     tag_id: async (_, { id, tenantId }) => {
       const { rows } = await database.database.query<{ id: number }>(sql`
@@ -245,6 +253,8 @@ export async function openRouteTable() {
         return { user_ids: [(await callers.makeCaller()).id] };
       case "POST /v1/products":
         return newProduct();
+      case "POST /v1/clients":
+        return { ...example, tags: [{ key: "goal", value: id }] };
       case "PATCH /v1/products/{product_id}":
         return { ...newProduct(), source_id: undefined };
       default:

@@ -4,23 +4,34 @@ import type { Database } from "../../platform/postgres.ts";
 import type { SimilarProducts } from "./meal-query.ts";
 import { createMealRoutes } from "./routes-meals.ts";
 import { createRecipeRoutes } from "./routes-recipes.ts";
-import { createTagRoutes } from "./routes-tags.ts";
 import { createMealStore } from "./store-meals.ts";
 import { createMealWriter } from "./store-meal-writes.ts";
 import { createRatingWriter } from "./store-ratings.ts";
 import { createRecipeStore } from "./store-recipes.ts";
 import { createRecipeWriter } from "./store-recipe-writes.ts";
+import type { FindFormResponse } from "./client-form.ts";
+import { createClientWriteRoutes } from "./routes-client-writes.ts";
+import { createClientRoutes } from "./routes-clients.ts";
+import { createMenuWriteRoutes } from "./routes-menu-writes.ts";
+import { createMenuRoutes } from "./routes-menus.ts";
+import { createTagRoutes } from "./routes-tags.ts";
+import { createClientWriter } from "./store-client-writes.ts";
+import { createClientStore } from "./store-clients.ts";
+import { createMenuWriter } from "./store-menu-writes.ts";
+import { createMenuStore } from "./store-menus.ts";
 import { createTagList } from "./store-tag-list.ts";
 
 export interface RecipesCatalogOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly similarProducts: SimilarProducts;
+  /** Answers to forms, of which clients can be made. */
+  readonly findFormResponse?: FindFormResponse;
 }
 
 /** The recipes_catalog context: recipes, meals, clients, menus, and the tags on them. */
 export function createRecipesCatalog(options: RecipesCatalogOptions): { routes: Route[] } {
-  const { database, clock, similarProducts } = options;
+  const { database, clock, similarProducts, findFormResponse } = options;
   return {
     routes: [
       ...createTagRoutes(createTagList(database)),
@@ -37,6 +48,14 @@ export function createRecipesCatalog(options: RecipesCatalogOptions): { routes: 
         similarProducts,
         clock,
       }),
+      ...createClientRoutes(createClientStore(database)),
+      ...createClientWriteRoutes({
+        writer: createClientWriter(database),
+        clock,
+        findFormResponse,
+      }),
+      ...createMenuRoutes(createMenuStore(database)),
+      ...createMenuWriteRoutes({ writer: createMenuWriter(database), clock }),
     ],
   };
 }

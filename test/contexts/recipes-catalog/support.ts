@@ -82,3 +82,24 @@ export async function insertClient(database: Database, owner: Principal = ANA): 
     values (${id}, ${owner.tenantId}, ${owner.userId}, 'Walter Álvares', 'masculino')`);
   return id;
 }
+
+interface MealOptions {
+  readonly name?: string;
+  readonly menuId?: string;
+  readonly facts?: object;
+}
+
+/** A meal without recipes, made behind the server's back. */
+export async function insertMeal(
+  database: Database,
+  { name = "Almoço", menuId, facts }: MealOptions = {},
+  owner: Principal = ANA,
+): Promise<string> {
+  const id = newId();
+  await database.query(sql`
+    insert into recipes_catalog.meals
+      (id, tenant_id, author_id, menu_id, name, prepared_name, nutri_facts)
+    values (${id}, ${owner.tenantId}, ${owner.userId}, ${menuId ?? null}, ${name}, ${name},
+            ${facts === undefined ? null : JSON.stringify(facts)}::jsonb)`);
+  return id;
+}

@@ -1,0 +1,75 @@
+import { httpErrors } from "../../http/errors.ts";
+import { platformErrors } from "../../platform/errors.ts";
+import type { Transaction } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+import type { PlacedMeal } from "./menu-input.ts";
+import type { Owned } from "./owner.ts";
+
+interface LockedMenu {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly authorId: string;
+}
+
+/**
+ * Makes the grid of a locked menu exactly this one. Its meals belong to the menu from now on, and
+ * leave the grid they stood in; meals that were in the old grid only belong to no menu any more.
+ * @throws AppError `not_found` for a meal that is not there, `permission_denied` for one of another
+ *   author
+ */
+export async function replaceGrid(
+  tx: Transaction,
+  menu: LockedMenu,
+  grid: readonly PlacedMeal[],
+  now: Date,
+): Promise<void> {
+  const mealIds = [...new Set(grid.map(({ mealId }) => mealId))];
+  await lockMeals(tx, menu, mealIds);
+  await clearPlaces(tx, menu, mealIds, now);
+  await tx.query(sql`
+    insert into recipes_catalog.menu_meals (menu_id, meal_id, week, weekday, meal_type, hour)
+    select ${menu.id}::uuid, * from unnest(
+      ${grid.map(({ mealId }) => mealId)}::uuid[], ${grid.map(({ week }) => week)}::int[],
+      ${grid.map(({ weekday }) => weekday)}::text[],
+      ${grid.map((one) => one.meal_type)}::text[], ${grid.map(({ hour }) => hour)}::time[])`);
+  await tx.query(sql`
+    update recipes_catalog.meals
+       set menu_id = ${menu.id}, version = version + 1, updated_at = ${now}
+     where id = any(${mealIds}::uuid[]) and menu_id is distinct from ${menu.id}`);
+}
+
+async function lockMeals(tx: Transaction, menu: LockedMenu, ids: readonly string[]) {
+  const { rows } = await tx.query<Owned>(sql`
+    select tenant_id, author_id from recipes_catalog.meals
+     where id = any(${ids}::uuid[]) and not discarded order by id for update`);
+  const known = rows.filter((row) => row.tenant_id === menu.tenantId);
+  if (known.length < ids.length) {
+    throw platformErrors.failure("not_found", { detail: "A meal of the grid is not there" });
+  }
+  if (known.some((row) => row.author_id !== menu.authorId)) {
+    throw httpErrors.failure("permission_denied", {
+      detail: "A meal of the grid belongs to somebody else",
+    });
+  }
+}
+
+/** Empties the old grid, and takes the new meals out of other grids. */
+async function clearPlaces(
+  tx: Transaction,
+  menu: LockedMenu,
+  mealIds: readonly string[],
+  now: Date,
+): Promise<void> {
+  const { rows } = await tx.query<{ menu_id: string; meal_id: string }>(sql`
+    delete from recipes_catalog.menu_meals
+     where menu_id = ${menu.id} or meal_id = any(${mealIds}::uuid[]) returning menu_id, meal_id`);
+  const kept = new Set(mealIds);
+  const left = rows.filter((row) => row.menu_id === menu.id && !kept.has(row.meal_id));
+  await tx.query(sql`
+    update recipes_catalog.meals set menu_id = null, version = version + 1, updated_at = ${now}
+     where id = any(${left.map((row) => row.meal_id)}::uuid[]) and menu_id = ${menu.id}`);
+  const others = rows.map((row) => row.menu_id).filter((id) => id !== menu.id);
+  await tx.query(sql`
+    update recipes_catalog.menus set version = version + 1, updated_at = ${now}
+     where id = any(${[...new Set(others)]}::uuid[])`);
+}
