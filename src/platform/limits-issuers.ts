@@ -14,7 +14,7 @@ export const keySetLimits = Object.freeze({
   /** A set counts this long after the issuer last confirmed it. */
   staleMaxMs: 24 * 3_600_000,
   /** Tokens with unknown key names cause one fetch in this time. */
-  demandWindowMs: 1_000,
+  demandWindowMs: 800,
   /** Those who wait for the next fetch of one issuer. */
   waitersMax: 256,
   /** Key names that are known not to be in a set. */

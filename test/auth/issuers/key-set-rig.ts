@@ -2,12 +2,13 @@ import { KeySet, type KeyFetch, type KeySetSnapshot } from "../../../src/auth/is
 import { startKeyServer, type KeyServer } from "../../support/key-server.ts";
 import { createManualTimers } from "../../support/manual-timers.ts";
 import { makeKey } from "../token/token-factory.ts";
+import { keySetLimits } from "../../../src/platform/limits.ts";
 
 export const good = makeKey("RS256", "good");
 export const later = makeKey("RS256", "later");
 export const ec = makeKey("ES256", "ec");
 
-export const WINDOW_MS = 1_000;
+export const WINDOW_MS = keySetLimits.demandWindowMs;
 export const DAY_MS = 24 * 3_600_000;
 
 export interface RigOptions {
