@@ -34,6 +34,7 @@ import {
   type IsTenantActive,
 } from "./auth/tenants/standing.ts";
 import type { VerifySignature } from "./auth/verify-pool.ts";
+import { createClientOnboarding, erasingForms } from "./contexts/client-onboarding/index.ts";
 import { createIam, type Iam } from "./contexts/iam/index.ts";
 import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
 import { createRecipesCatalog } from "./contexts/recipes-catalog/index.ts";
@@ -160,11 +161,12 @@ export function createApp(ports: AppPorts): App {
 }
 
 /** The business contexts. None knows another: what one needs of another is joined here. */
-function contextRoutes({ database, clock, log }: AppPorts, iam: Iam): Route[] {
+function contextRoutes({ database, clock, log, config }: AppPorts, iam: Iam): Route[] {
   const products = createProductsCatalog({ database, clock, log });
   const { similarProducts } = products;
   const recipes = createRecipesCatalog({ database, clock, similarProducts });
-  return [...products.routes, ...recipes.routes, ...iam.routes];
+  const onboarding = createClientOnboarding({ database, clock, config });
+  return [...products.routes, ...recipes.routes, ...onboarding.routes, ...iam.routes];
 }
 
 /** Every POST of a business resource: a client that lost the answer asks again. */
@@ -174,7 +176,7 @@ const mayBeRepeated = ({ method, path, access }: Route) =>
 /** What authentication and accounts ask of iam. */
 export const peopleOf = (iam: Iam, isTenantActive: IsTenantActive) => ({
   provisionUser: iam.provisionUser,
-  discardUser: iam.discardUser,
+  discardUser: erasingForms(iam.discardUser),
   giveAdministrator: iam.giveAdministrator,
   findIdentity: iam.findIdentity,
   loadRoles: ofActiveTenants(iam.loadRoles, isTenantActive),

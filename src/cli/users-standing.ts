@@ -2,6 +2,7 @@ import { disable, enable, erase } from "../auth/accounts/standing.ts";
 import type { Account } from "../auth/accounts/store.ts";
 import { unlock } from "../auth/alerts/unlock.ts";
 import { createSealer } from "../auth/keys/sealer.ts";
+import { erasingForms } from "../contexts/client-onboarding/index.ts";
 import { createEndSessions } from "../auth/session/end.ts";
 import { accountLimits } from "../platform/limits.ts";
 import { createQueueMail } from "../platform/mail.ts";
@@ -100,7 +101,7 @@ export const userStandingCommands = [
         const reason = readReason(values.reason);
         if (values.yes !== true) await confirm(terminal, account);
         const queueMail = createQueueMail(createSealer(directory.config));
-        const { discardUser } = directory.iam;
+        const discardUser = erasingForms(directory.iam.discardUser);
         await erase({ ...directory, queueMail, discardUser }, account, { actor: "cli", reason });
         return "deleted";
       }),

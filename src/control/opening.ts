@@ -34,6 +34,7 @@ import { startOutbox } from "./outbox.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
 import { keyJob } from "./schedule-keys.ts";
 import { createWatchJobs } from "./schedule-attacks.ts";
+import { createTypeformDeliverers } from "./typeform-delivery.ts";
 import { createWebhookDeliverer } from "./webhook-delivery.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -118,6 +119,7 @@ function openOutbox({ config, log, board, lifecycle }: OpeningParts, database: D
   const deliverers = [
     ...mail.deliverers,
     ...createRequestDeliverers(config, database),
+    ...createTypeformDeliverers(config, database),
     ...(alertWebhook === undefined ? [] : [createWebhookDeliverer(alertWebhook, systemClock)]),
   ];
   const outbox = startOutbox({ database, deliverers, log, metrics: board.main });

@@ -9,6 +9,7 @@ import { removeEndedKeys } from "../auth/api-keys/store.ts";
 import { trimInvalidations } from "../auth/revocation/invalidation-log.ts";
 import { removeExpiredGrants } from "../auth/oauth/store-grants.ts";
 import { removeExpiredSessions } from "../auth/session/store-end.ts";
+import { removeOldResponses } from "../contexts/client-onboarding/store-responses.ts";
 import { ATTACK_JOBS } from "./schedule-attacks.ts";
 import { createQueueMail } from "../platform/mail.ts";
 import { giveUpStale, removeFinished } from "../platform/outbox-store.ts";
@@ -70,6 +71,11 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
     name: "remove old decisions",
     everyMs: decisionLimits.cleanEveryMs,
     run: removeOldDecisions,
+  },
+  {
+    name: "remove old answers to onboarding forms",
+    everyMs: jobLimits.expiredMs,
+    run: removeOldResponses,
   },
   {
     name: "keep the months of the audit log",

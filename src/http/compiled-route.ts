@@ -51,7 +51,7 @@ export function compileRoutes(
       mayCall: callersOf(route),
       stepUp: stepUpOf(route, options.clock),
       readQuery,
-      readBody: isForm ? parseForm : readerOf(route),
+      readBody: isForm ? parseForm : route.bodyRaw === true ? LEFT_AS_SENT : readerOf(route),
       isBodyType: isForm ? isFormType : isJsonType,
       bodyBytesMax: route.bodyBytesMax ?? options.bodyBytesMax,
       deadlineMs: route.deadlineMs ?? httpLimits.deadlineMs,
@@ -72,6 +72,8 @@ export function compileRoutes(
   });
   return createRouter<CompiledRoute>(entries);
 }
+
+const LEFT_AS_SENT: BytesReader = () => undefined;
 
 function readerOf({ body }: Route): BytesReader | undefined {
   if (body === undefined) return undefined;

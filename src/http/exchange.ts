@@ -3,7 +3,7 @@ import type { Transaction } from "../platform/postgres.ts";
 import type { CompiledRoute } from "./compiled-route.ts";
 import { callerAddress } from "./forwarded.ts";
 import type { Principal } from "./principal.ts";
-import { fieldOf, type RawRequest } from "./raw-request.ts";
+import { fieldOf, valuesOf, type RawRequest } from "./raw-request.ts";
 import type { Request } from "./request.ts";
 import { acceptedId, traceparentFor, type RequestIds } from "./trace.ts";
 
@@ -106,6 +106,10 @@ export class Exchange implements Request {
 
   header(name: string): string | undefined {
     return fieldOf(this.raw.fields, name);
+  }
+
+  headerValues(name: string): string[] {
+    return valuesOf(this.raw.fields, name);
   }
 
   /** Tells the handler, if it listens, that nobody waits any more. */

@@ -85,6 +85,7 @@ function toOperation(route: Route): Json {
       ({ method, path }) => `${method ?? route.method} ${path}`,
     );
   }
+  if (route.bodyRaw === true) operation["x-signed"] = true;
   if (route.body !== undefined) {
     const example = route.bodyExample === undefined ? {} : { example: route.bodyExample };
     const type = route.bodyForm === true ? FORM_TYPE : "application/json";

@@ -40,6 +40,12 @@ export interface RawRequest {
   onAbort: (() => void) | undefined;
 }
 
+/** Every value of a header by lower-case name. */
+export function valuesOf(fields: HeaderFields, name: string): string[] {
+  const { pairs } = fields;
+  return pairs.filter((_, index) => index % 2 === 1 && pairs[index - 1] === name);
+}
+
 /** First value of a header by lower-case name. */
 export function fieldOf(fields: HeaderFields, name: string): string | undefined {
   const { pairs } = fields;

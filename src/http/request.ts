@@ -15,6 +15,8 @@ export interface Request<Params = unknown, Query = unknown, Body = unknown> {
   readonly rawBody: Uint8Array;
   /** First value of a header by lower-case name. */
   header(name: string): string | undefined;
+  /** Every value of a header by lower-case name, in the order they came. */
+  headerValues(name: string): string[];
   /** Present on every route whose access is not `public`. */
   readonly principal: Principal;
   /** Address of the caller after `TRUSTED_PROXY_HOPS`. */

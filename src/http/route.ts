@@ -94,6 +94,11 @@ export interface RouteDefinition<
   readonly body?: B;
   /** The body is a form; `request.body` is a `FormBody`, and `body` describes it in the docs. */
   readonly bodyForm?: boolean;
+  /**
+   * The handler reads `request.rawBody` itself, after it has proved who sent it; `body` describes
+   * it in the docs.
+   */
+  readonly bodyRaw?: boolean;
   /** The request may come without a body; `request.body` is undefined then. */
   readonly bodyOptional?: boolean;
   /** Example of a good body, shown in the docs. */

@@ -13,6 +13,7 @@ import {
   readSessions,
   readTokens,
 } from "./config-parts.ts";
+import { readOnboarding, type TypeformSettings } from "./config-onboarding.ts";
 import { readOutgoing } from "./config-outgoing.ts";
 import { createEnvironmentReader, type Environment } from "./environment.ts";
 import type { ForeignIssuerSettings } from "./issuer-settings.ts";
@@ -76,6 +77,9 @@ export interface Config {
   readonly hibpUrl: string;
   /** Months of the audit log that are kept besides the present one; 0 = all. */
   readonly auditRetentionMonths: number;
+  readonly typeform: TypeformSettings;
+  /** How long answers to onboarding forms are kept. */
+  readonly onboardingRetentionDays: number;
   /** Undefined: each process counts requests for itself. */
   readonly redisUrl: string | undefined;
   readonly breakerFailures: number;
@@ -131,6 +135,7 @@ export function readConfig(given: Environment, cores = availableCores()): Config
     ...readPasswords(reader, inProduction),
     ...readHttp(reader),
     ...readOutgoing(reader),
+    ...readOnboarding(reader, inProduction),
   };
   checkRelations(config, reader);
   if (reader.faults.length > 0) throw new ConfigError(reader.faults);

@@ -17,6 +17,7 @@ export * from "./limits-risk.ts";
 export * from "./limits-passwords.ts";
 export * from "./limits-mail.ts";
 export * from "./limits-meals.ts";
+export * from "./limits-onboarding.ts";
 export * from "./limits-outbound.ts";
 export * from "./limits-sessions.ts";
 

@@ -134,6 +134,24 @@ const ROWS: readonly Row[] = [
     "0",
     "Months of the audit log that are kept besides the present one; 0 keeps all",
   ],
+  ["TYPEFORM_API_KEY", "", "Token for TypeForm's API; not set: no form can be registered"],
+  ["TYPEFORM_API_URL", "https://api.typeform.com", "Where that API is spoken"],
+  [
+    "TYPEFORM_WEBHOOK_SECRET",
+    "",
+    "Signs what TypeForm delivers, at least 20 bytes; not set: every delivery is refused",
+  ],
+  [
+    "TYPEFORM_WEBHOOK_SECRET_PREVIOUS",
+    "",
+    "The secret before that one, accepted as well while it is replaced",
+  ],
+  [
+    "TYPEFORM_WEBHOOK_URL",
+    "",
+    "Where TypeForm delivers to when a registration names no `webhook_url`",
+  ],
+  ["ONBOARDING_RETENTION_DAYS", "365", "Days that answers to onboarding forms are kept"],
   [
     "REDIS_URL",
     "",

@@ -7,6 +7,8 @@ import { sql } from "../../src/platform/sql.ts";
 import { DEFAULT_TENANT, openCallers, PUBLIC_URL, type Caller } from "../support/callers.ts";
 import { withDatabase } from "../support/database.ts";
 import { startServer } from "../support/server.ts";
+import { startTypeform, withoutPace } from "../support/typeform.ts";
+import { insertForm } from "../contexts/client-onboarding/support.ts";
 import { createAccountRequests } from "./account-requests.ts";
 import { createFactorRequests } from "./factor-requests.ts";
 import { createKitchenRequests } from "./kitchen-requests.ts";
@@ -83,6 +85,8 @@ const LOGIN = { email: "route-table@example.com", password: "four plates of brow
 export async function openRouteTable() {
   const database = await withDatabase();
   const callers = await openCallers(database);
+  const typeform = await startTypeform({ anyForm: true });
+  await withoutPace(database);
   const server = await startServer({
     databaseUrl: database.url,
     env: {
@@ -91,6 +95,7 @@ export async function openRouteTable() {
       TRUSTED_PROXY_HOPS: "1",
       ACCESS_LOG: "off",
       BODY_BYTES_MAX: "300000",
+      ...typeform.env,
       ISSUERS: JSON.stringify([{ type: "oidc", issuer: ISSUER, audiences: ["api"] }]),
     },
   });
@@ -198,6 +203,8 @@ export async function openRouteTable() {
         values (${tenantId}, ${id}, 'client', 'group', ${newId()}) returning id`);
       return String(rows[0]!.id);
     },
+    form_id: async (_, { id, tenantId }) =>
+      String(await insertForm(database.database, newId(), { userId: id, tenantId })),
     block_id: () => made("/v1/admin/network-blocks", { network: "203.0.113.0/24" }),
     context: async () => "recipes_catalog",
     name: async ({ method }) => {
@@ -245,6 +252,12 @@ export async function openRouteTable() {
         return { token: caller.token };
       case "PUT /v1/products/{product_id}/votes":
         return { house_id: caller.id, is_food: true };
+      case "POST /v1/client-onboarding/forms":
+        return { ...example, typeform_url: `https://brigade.typeform.com/to/${id}` };
+      case "POST /v1/client-onboarding/query-responses":
+        return { ...example, user_id: caller.id };
+      case "POST /v1/client-onboarding/bulk-query-responses":
+        return { user_id: caller.id, queries: [{ ...example.queries[0], user_id: caller.id }] };
       case "POST /v1/users":
         return { user_id: id };
       case "POST /v1/roles":
@@ -275,6 +288,7 @@ export async function openRouteTable() {
     async close() {
       await pool.close();
       await server.stop();
+      await typeform.stop();
       await database.drop();
     },
   };
@@ -294,13 +308,16 @@ function newProduct() {
 
 const FORM = "application/x-www-form-urlencoded";
 
-/** All but those that take forms: they answer as RFC 6749 has it (`test/auth/oauth/`). */
+/**
+ * All but those that take forms (they answer as RFC 6749 has it: `test/auth/oauth/`) and those that
+ * take nothing unsigned (`test/contexts/client-onboarding/`).
+ */
 function readOperations(document: any): Operation[] {
   const takesForm = ([, operation]: [string, any]) =>
     operation.requestBody?.content[FORM] !== undefined;
   return Object.entries<any>(document.paths).flatMap(([path, methods]) =>
     Object.entries<any>(methods)
-      .filter((entry) => !takesForm(entry))
+      .filter((entry) => !takesForm(entry) && entry[1]["x-signed"] !== true)
       .map(([method, operation]): Operation => {
         const content = operation.requestBody?.content["application/json"];
         const responses = Object.entries<any>(operation.responses).map(([status, response]) => [

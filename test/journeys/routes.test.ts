@@ -221,7 +221,7 @@ test("what belongs to a tenant or to somebody else is not there for others", asy
   const stranger = await table.makeCaller(table.permissions, tenantId);
   const victim = await table.makeCaller();
   const ofTenant = table.operations.filter(({ path }) =>
-    /user_id|session_id|recipe_id|meal_id|\{name\}/.test(path),
+    /user_id|session_id|recipe_id|meal_id|form_id|\{name\}/.test(path),
   );
   for (const operation of ofTenant) {
     const { method } = operation;
@@ -282,6 +282,7 @@ test("unknown query keys, ids that are none, and broken bodies are refused by ki
     const { method } = operation;
     const path = operation.path
       .replace("{context}/{name}", "iam/user")
+      .replace("{form_id}", "1")
       .replaceAll(/\{[a-z_]+\}/g, newId());
     const body = operation.body?.example;
     const join = path.includes("?") ? "&" : "?";

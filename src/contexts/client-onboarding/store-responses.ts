@@ -1,0 +1,111 @@
+import { jobLimits } from "../../platform/limits.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Owner } from "./form.ts";
+
+/** An answered form as it is stored. */
+export interface ResponseRow {
+  readonly id: number;
+  readonly form_id: number;
+  readonly response_id: string;
+  readonly submission_id: string | null;
+  readonly response_data: unknown;
+  readonly client_identifiers: Readonly<Record<string, string>> | null;
+  readonly submitted_at: Date;
+  readonly processed_at: Date;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+export interface Part {
+  readonly offset: number;
+  readonly limit: number;
+}
+
+const SELECTION = sql`r.id, r.form_id, r.response_id, r.submission_id, r.client_identifiers,
+  r.submitted_at, r.processed_at, r.created_at, r.updated_at`;
+const WITH_DATA = sql`${SELECTION}, r.response_data`;
+
+/** Answers to forms. Whoever asks sees those to his own forms alone. */
+export function createResponseStore(database: Database) {
+  return {
+    /**
+     * One row for one token, however many copies come at once: the statement is the whole effect.
+     * @returns whether there is such a form
+     */
+    async add(delivery: Delivery, now: Date): Promise<boolean> {
+      const { rows } = await database.query<{ forms: number }>(sql`
+        with form as (
+          select id, tenant_id, user_id from client_onboarding.onboarding_forms
+           where typeform_id = ${delivery.typeformId} and status <> 'deleted'
+        ), made as (
+          insert into client_onboarding.form_responses (tenant_id, user_id, form_id, response_id,
+            response_data, client_identifiers, submitted_at, processed_at)
+          select form.tenant_id, form.user_id, form.id, ${delivery.responseId},
+                 ${JSON.stringify(delivery.responseData)}::jsonb,
+                 ${toJson(delivery.clientIdentifiers)}::jsonb, ${delivery.submittedAt}, ${now}
+            from form
+          on conflict (response_id) do nothing
+        )
+        select count(*) as forms from form`);
+      return rows[0]!.forms > 0;
+    },
+
+    /** Of one form, or of all that are not deleted; undefined: the form is not the owner's. */
+    async list(owner: Owner, formId: number | undefined, part: Part, isWithData: boolean) {
+      const forms = sql`client_onboarding.onboarding_forms f
+        where f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}
+          and ${formId === undefined ? sql`f.status <> 'deleted'` : sql`f.id = ${formId}`}`;
+      const matching = sql`client_onboarding.form_responses r
+        where r.form_id in (select f.id from ${forms})`;
+      const { rows } = await database.query<ResponseRow & { forms: number; total: number }>(sql`
+        select owned.forms, counted.total, page.*
+          from (select count(*) as forms from ${forms}) owned,
+               (select count(*) as total from ${matching}) counted
+          left join lateral (
+            select ${isWithData ? WITH_DATA : SELECTION} from ${matching}
+             order by r.submitted_at desc, r.id desc offset ${part.offset} limit ${part.limit}
+          ) page on true`);
+      const { forms: count, total } = rows[0]!;
+      if (formId !== undefined && count === 0) return undefined;
+      return { rows: rows.filter((row) => row.id !== null), total };
+    },
+
+    /** By TypeForm's token. */
+    async find(responseId: string, owner: Owner): Promise<ResponseRow | undefined> {
+      const [row] = await database.read<ResponseRow>(sql`
+        select ${WITH_DATA} from client_onboarding.form_responses r
+          join client_onboarding.onboarding_forms f on f.id = r.form_id
+         where r.response_id = ${responseId}
+           and f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}`);
+      return row;
+    },
+  };
+}
+
+export type ResponseStore = ReturnType<typeof createResponseStore>;
+
+const toJson = (value: object | null) => (value === null ? null : JSON.stringify(value));
+
+/** Removes a batch of answers that were kept long enough; returns how many went. */
+export async function removeOldResponses(
+  database: Pick<Database, "query">,
+  { onboardingRetentionDays }: { readonly onboardingRetentionDays: number },
+): Promise<number> {
+  const { rowCount } = await database.query(sql`
+    delete from client_onboarding.form_responses where id = any(array(
+      select id from client_onboarding.form_responses
+       where created_at < now() - make_interval(days => ${onboardingRetentionDays})
+       order by created_at limit ${jobLimits.batchRows} for update skip locked))`);
+  return rowCount;
+}
+
+/** Everything that was answered to somebody's forms. */
+export async function removeResponsesOf(tx: Transaction, owner: Owner): Promise<void> {
+  await tx.query(ofOwner(owner));
+}
+
+const ofOwner = ({ userId, tenantId }: Owner): Sql => sql`
+  delete from client_onboarding.form_responses
+   where user_id = ${userId} and tenant_id = ${tenantId}`;

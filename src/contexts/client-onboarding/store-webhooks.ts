@@ -1,0 +1,113 @@
+import { newId } from "../../platform/ids.ts";
+import { typeformLimits as limits } from "../../platform/limits.ts";
+import { enqueue } from "../../platform/outbox.ts";
+import type { Database, Transaction } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+import { onboardingErrors } from "./errors.ts";
+
+/** Outbox entries that make TypeForm's webhook what the row says. */
+export const TYPEFORM_KIND = "typeform_webhook";
+
+/** The right to tell TypeForm of one form: nobody else does meanwhile. */
+export interface Lease {
+  readonly id: string;
+  readonly typeformId: string;
+  /** Number of the change that is to be told. */
+  readonly wanted: number;
+  /** TypeForm knows of every change before that one. */
+  readonly wasApplied: boolean;
+}
+
+const until = sql`clock_timestamp() + make_interval(secs => ${limits.leaseSeconds})`;
+
+/**
+ * Writes down that TypeForm must be told of a change, and takes the right to do it. Should the
+ * holder die, the outbox does it when the lease is out.
+ * @throws AppError `form_busy`
+ */
+export async function leaseWebhook(tx: Transaction, typeformId: string): Promise<Lease> {
+  const id = newId();
+  const { rows } = await tx.query<{ wanted: number; applied: number }>(sql`
+    insert into client_onboarding.form_webhooks as w (typeform_id, wanted, lease_id, leased_until)
+    values (${typeformId}, 1, ${id}, ${until})
+    on conflict (typeform_id) do update
+       set wanted = w.wanted + 1, lease_id = excluded.lease_id, leased_until = excluded.leased_until
+     where w.leased_until <= clock_timestamp()
+    returning wanted, applied`);
+  const [row] = rows;
+  if (row === undefined) {
+    throw onboardingErrors.failure("form_busy", { headers: { "retry-after": "1" } });
+  }
+  await remember(tx, typeformId);
+  return { id, typeformId, wanted: row.wanted, wasApplied: row.applied === row.wanted - 1 };
+}
+
+/** The same without the right: for changes that wait for nobody. */
+export async function wantAnyhow(tx: Transaction, typeformId: string): Promise<void> {
+  await tx.query(sql`
+    insert into client_onboarding.form_webhooks as w (typeform_id, wanted)
+    values (${typeformId}, 1)
+    on conflict (typeform_id) do update set wanted = w.wanted + 1`);
+  await remember(tx, typeformId);
+}
+
+const remember = (tx: Transaction, typeformId: string) =>
+  enqueue(tx, { kind: TYPEFORM_KIND, payload: { typeform_id: typeformId } });
+
+/** Gives the right back of a change that is taken back in the same transaction. */
+export async function releaseUndone(
+  tx: Transaction,
+  lease: Lease,
+  isUntouched: boolean,
+): Promise<void> {
+  const isKnown = isUntouched && lease.wasApplied;
+  const { rowCount } = await tx.query(sql`
+    update client_onboarding.form_webhooks
+       set wanted = wanted + 1, lease_id = null, leased_until = '-infinity',
+           applied = case when ${isKnown}::boolean and wanted = ${lease.wanted}
+                          then wanted + 1 else applied end
+     where typeform_id = ${lease.typeformId} and lease_id = ${lease.id}`);
+  // The lease ran out, and somebody else may have told TypeForm what is taken back here.
+  if (rowCount === 0) await wantAnyhow(tx, lease.typeformId);
+}
+
+/** What was found of a form's webhook by who wants to tell TypeForm of it. */
+export type Claim = Lease | "busy" | "nothing";
+
+/** How far TypeForm was told, over all processes. */
+export function createWebhookStore(database: Database) {
+  return {
+    /** Takes the right to tell, when there is something to tell. */
+    async claim(typeformId: string): Promise<Claim> {
+      const id = newId();
+      const { rows } = await database.query<{ wanted: number }>(sql`
+        update client_onboarding.form_webhooks set lease_id = ${id}, leased_until = ${until}
+         where typeform_id = ${typeformId} and wanted <> applied
+           and leased_until <= clock_timestamp()
+        returning wanted`);
+      const [mine] = rows;
+      if (mine !== undefined) return { id, typeformId, wanted: mine.wanted, wasApplied: false };
+      const { rows: others } = await database.query(sql`
+        select from client_onboarding.form_webhooks
+         where typeform_id = ${typeformId} and wanted <> applied`);
+      return others.length === 0 ? "nothing" : "busy";
+    },
+
+    /** TypeForm knows; what was changed since the lease was taken is still to be told. */
+    async settle({ id, typeformId, wanted }: Lease): Promise<void> {
+      await database.query(sql`
+        update client_onboarding.form_webhooks
+           set applied = ${wanted}, lease_id = null, leased_until = '-infinity'
+         where typeform_id = ${typeformId} and lease_id = ${id}`);
+    },
+
+    async release({ id, typeformId }: Lease): Promise<void> {
+      await database.query(sql`
+        update client_onboarding.form_webhooks
+           set lease_id = null, leased_until = '-infinity'
+         where typeform_id = ${typeformId} and lease_id = ${id}`);
+    },
+  };
+}
+
+export type WebhookStore = ReturnType<typeof createWebhookStore>;
