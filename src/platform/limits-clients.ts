@@ -34,4 +34,8 @@ export const menuLimits = Object.freeze({
   descriptionCharactersMax: 10_000,
   /** Of one grid. */
   placesMax: 1_000,
+  /** Copies of meals that one change of a grid makes. */
+  copiesMax: 100,
+  /** Menus of one view. */
+  viewMenusMax: 20,
 });

@@ -2,17 +2,19 @@ import type { Static } from "typebox";
 import { cleanText, validationFailure } from "../../http/rules.ts";
 import type { FieldFault } from "../../platform/errors.ts";
 import { menuLimits as limits } from "../../platform/limits.ts";
-import type { menuChangesBody, MenuPlace } from "./menu.ts";
+import type { Place } from "./meal.ts";
+import type { menuChangesBody } from "./menu.ts";
 
 /** A meal and where it is to stand. */
-export interface PlacedMeal extends MenuPlace {
+export interface PlacedMeal extends Place {
   readonly mealId: string;
 }
 type PlaceInput = NonNullable<Static<typeof menuChangesBody>["meals"]>[number];
 
 /**
  * The complete new grid.
- * @throws AppError `validation_failed` when two meals are to stand in one place, or one in two
+ * @throws AppError `validation_failed` when two meals are to stand in one place, or too many copies
+ *   would be made
  */
 export function readGrid(inputs: readonly PlaceInput[]): PlacedMeal[] {
   const faults: FieldFault[] = [];
@@ -30,16 +32,13 @@ export function readGrid(inputs: readonly PlaceInput[]): PlacedMeal[] {
       faults.push({ path, code: "repeated", message: "must be in a place of its own" });
     }
     taken.add(place);
-    if (taken.has(mealId)) {
-      faults.push({
-        path: `${path}/meal_id`,
-        code: "repeated",
-        message: "must stand in one place",
-      });
-    }
-    taken.add(mealId);
     return { mealId, week, weekday, hour: hour ?? null, meal_type: mealType };
   });
+  const copyCount = grid.length - new Set(grid.map(({ mealId }) => mealId)).size;
+  if (copyCount > limits.copiesMax) {
+    const message = `must not name meals again more than ${limits.copiesMax} times`;
+    faults.push({ path: "/body/meals", code: "max_items", message });
+  }
   if (faults.length > 0) throw validationFailure(faults);
   return grid;
 }

@@ -2,30 +2,10 @@ import { nullable, nullableText, nutriFactsView, optional } from "../../http/sch
 import { closed, Type, uuid } from "../../http/schema.ts";
 import { menuLimits as limits } from "../../platform/limits.ts";
 import { viewNutriFacts, type NutriFacts } from "../../platform/nutrition/facts.ts";
+import { WEEKDAYS } from "./meal.ts";
 import { tagInputs, tagView, type Tag } from "./tag.ts";
 
-/** From the first day of a menu's week to its last. */
-export const WEEKDAYS = [
-  "Segunda",
-  "Terça",
-  "Quarta",
-  "Quinta",
-  "Sexta",
-  "Sábado",
-  "Domingo",
-] as const;
-export type Weekday = (typeof WEEKDAYS)[number];
-
-/** A place in the grid of a menu. Two meals cannot have the same one. */
-export interface MenuPlace {
-  readonly week: number;
-  readonly weekday: Weekday;
-  readonly meal_type: string;
-  /** `HH:MM` or `HH:MM:SS` */
-  readonly hour: string | null;
-}
-
-export const placeRules = {
+const placeRules = {
   week: Type.Integer({ minimum: 1, maximum: limits.weeksMax }),
   weekday: Type.Enum([...WEEKDAYS]),
   hour: Type.Optional(

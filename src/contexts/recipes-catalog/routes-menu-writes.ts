@@ -84,7 +84,7 @@ const changeRoute = ({ writer, clock }: MenuWriteOptions) =>
     path: "/v1/clients/{client_id}/menus/{menu_id}",
     summary: "Change a menu or its grid",
     description:
-      "`meals` is the complete new grid, each meal in one place. Meals that are left out belong to no menu any more. Names and nutrition come from the meals themselves.",
+      "`meals` is the complete new grid. A meal stands in one place: the first one keeps it, every further one gets a copy. Meals that are left out belong to no menu any more. Names and nutrition come from the meals themselves.",
     tag: CONTEXT,
     access: AUTHENTICATED,
     params: menuParams,

@@ -3,7 +3,8 @@ import { platformErrors } from "../../platform/errors.ts";
 import type { Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
 import type { PlacedMeal } from "./menu-input.ts";
-import type { Owned } from "./owner.ts";
+import type { Caller, Owned } from "./owner.ts";
+import { copyMeal } from "./store-meal-copy.ts";
 
 interface LockedMenu {
   readonly id: string;
@@ -20,18 +21,20 @@ interface LockedMenu {
 export async function replaceGrid(
   tx: Transaction,
   menu: LockedMenu,
+  caller: Caller,
   grid: readonly PlacedMeal[],
   now: Date,
 ): Promise<void> {
   const mealIds = [...new Set(grid.map(({ mealId }) => mealId))];
   await lockMeals(tx, menu, mealIds);
+  const placed = await withCopies(tx, menu, caller, grid, now);
   await clearPlaces(tx, menu, mealIds, now);
   await tx.query(sql`
     insert into recipes_catalog.menu_meals (menu_id, meal_id, week, weekday, meal_type, hour)
     select ${menu.id}::uuid, * from unnest(
-      ${grid.map(({ mealId }) => mealId)}::uuid[], ${grid.map(({ week }) => week)}::int[],
-      ${grid.map(({ weekday }) => weekday)}::text[],
-      ${grid.map((one) => one.meal_type)}::text[], ${grid.map(({ hour }) => hour)}::time[])`);
+      ${placed.map(({ mealId }) => mealId)}::uuid[], ${placed.map(({ week }) => week)}::int[],
+      ${placed.map(({ weekday }) => weekday)}::text[],
+      ${placed.map((one) => one.meal_type)}::text[], ${placed.map(({ hour }) => hour)}::time[])`);
   await tx.query(sql`
     update recipes_catalog.meals
        set menu_id = ${menu.id}, version = version + 1, updated_at = ${now}
@@ -51,6 +54,28 @@ async function lockMeals(tx: Transaction, menu: LockedMenu, ids: readonly string
       detail: "A meal of the grid belongs to somebody else",
     });
   }
+}
+
+/** A meal stands in one place: the first one keeps it, every further one gets a copy. */
+async function withCopies(
+  tx: Transaction,
+  menu: LockedMenu,
+  caller: Caller,
+  grid: readonly PlacedMeal[],
+  now: Date,
+): Promise<PlacedMeal[]> {
+  const seen = new Set<string>();
+  const placed: PlacedMeal[] = [];
+  for (const place of grid) {
+    let { mealId } = place;
+    if (seen.has(mealId)) {
+      const copy = { mealId, authorId: menu.authorId, menuId: menu.id, now };
+      mealId = await copyMeal(tx, caller, copy);
+    }
+    seen.add(place.mealId);
+    placed.push({ ...place, mealId });
+  }
+  return placed;
 }
 
 /** Empties the old grid, and takes the new meals out of other grids. */

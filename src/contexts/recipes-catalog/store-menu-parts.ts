@@ -1,11 +1,9 @@
 import { sql, type Sql } from "../../platform/sql.ts";
-import { WEEKDAYS } from "./menu.ts";
+import { WEEKDAYS } from "./meal.ts";
+import { isoText } from "./store-recipes.ts";
 import { tagsOf } from "./store-tags.ts";
 
 export type MenuDetail = "full" | "summary";
-
-const isoText = (column: Sql) =>
-  sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 // Written in the text and not a parameter: the list never changes.
 const WEEK = sql`array[${sql.join(WEEKDAYS.map((day) => sql.literal(day)))}]`;

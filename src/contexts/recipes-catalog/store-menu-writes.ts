@@ -78,7 +78,7 @@ export function createMenuWriter(database: Database): MenuWriter {
         const { tenant_id: tenantId, author_id: authorId } = stored;
         const { grid, tags, description = stored.description } = change(stored);
         if (grid !== undefined) {
-          await replaceGrid(tx, { id, tenantId, authorId }, grid, now);
+          await replaceGrid(tx, { id, tenantId, authorId }, caller, grid, now);
         }
         if (tags !== undefined) await replaceTags(tx, "menu", id, authorId, tenantId, tags);
         await tx.query(sql`

@@ -137,6 +137,40 @@ test("the grid is the complete new set, in the order of the week, with what the 
   }
 });
 
+test("a meal in two places stays in the first, and each further place gets a copy of it", async () => {
+  const menu = await make();
+  const meal = await insertMeal(database, { name: "Café" });
+  await database.query(sql`
+    insert into recipes_catalog.recipes (
+        id, tenant_id, author_id, meal_id, name, prepared_name, instructions)
+    values (${newId()}, ${ANA.tenantId}, ${ANA.userId}, ${meal}, 'Pão', 'pao', 'Assar')`);
+  const days = ["Terça", "Segunda", "Domingo"];
+  const answer = await put(
+    menu,
+    days.map((weekday) => place(meal, { weekday })),
+  );
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  const { meals } = await read(menu);
+  assert.deepEqual(
+    meals.map((one: any) => one.meal_name),
+    ["Café", "Café", "Café"],
+  );
+  assert.equal(meals[1].meal_id, meal, "the first place of the body is Tuesday");
+  assert.equal(new Set(meals.map((one: any) => one.meal_id)).size, 3);
+  for (const { meal_id: id } of meals) {
+    assert.deepEqual(await mealRow(id), { menu_id: menu, discarded: false });
+    const { rows } = await database.query<{ author_id: string }>(
+      sql`select author_id from recipes_catalog.recipes where meal_id = ${id}`,
+    );
+    assert.deepEqual(rows, [{ author_id: ANA.userId }]);
+  }
+  const again = await call("PATCH", pathOf(menu), { body: await read(menu) });
+  assert.equal(again.status, 200);
+  assert.deepEqual((await read(menu)).meals, meals, "what was read makes no copies");
+  const many = Array.from({ length: 102 }, (_, at) => place(meal, { meal_type: `m${at}` }));
+  assert.equal((await put(menu, many)).status, 422);
+});
+
 test("a meal that comes from another menu leaves that one's grid", async () => {
   const [from, to] = [await make(), await make()];
   const meal = await insertMeal(database);
