@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { ConfigError, readConfig } from "../../src/platform/config.ts";
 
@@ -8,7 +9,7 @@ const PRODUCTION = {
   NODE_ENV: "production",
   DATABASE_URL: "postgres://localhost/x",
   PUBLIC_URL: "https://api.example.com",
-  KEY_ENCRYPTION_KEYS: `a:${Buffer.alloc(32).toString("base64")}`,
+  KEY_ENCRYPTION_KEYS: `a:${randomBytes(32).toString("base64")}`,
 };
 
 function faultsOf(env: Record<string, string>): readonly string[] {

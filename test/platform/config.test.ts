@@ -111,6 +111,7 @@ test("every variable with a shape refuses nonsense by name and keeps the value t
     "PASSWORD_PROFILE",
     "BREACH_CHECK",
     "HIBP_URL",
+    "TYPEFORM_API_KEY",
     "TYPEFORM_API_URL",
     "TYPEFORM_WEBHOOK_SECRET",
     "TYPEFORM_WEBHOOK_SECRET_PREVIOUS",
