@@ -23,6 +23,8 @@ export const mealLimits = Object.freeze({
   filterValuesMax: 100,
   /** Names of products that a list is searched by. */
   similarProductsMax: 3,
+  /** Meals of one transaction of a seed. */
+  seedBatchCount: 200,
   /** Texts of nutrition facts (about 3.5 kB each) that a thread keeps. */
   nutriFactsTextsMax: 1_000,
 });

@@ -21,6 +21,8 @@ import { createMenuWriter } from "./store-menu-writes.ts";
 import { createMenuStore } from "./store-menus.ts";
 import { createTagList } from "./store-tag-list.ts";
 
+export { seedRecipes } from "./seed.ts";
+
 export interface RecipesCatalogOptions {
   readonly database: Database;
   readonly clock: Clock;

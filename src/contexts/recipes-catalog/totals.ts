@@ -31,8 +31,11 @@ export type Derived = Readonly<
   >
 >;
 
+// Not given reads as 0, and 0 is a density.
+const NO_CALORIES: NutriFacts = { calories: { value: 0, unit: "kcal" } };
+
 export function derivedOf(facts: NutriFacts | null, weightInGrams: number | null): Derived {
-  const division = macroDivision(facts, weightInGrams);
+  const division = macroDivision(facts && { ...NO_CALORIES, ...facts }, weightInGrams);
   // What is not given reads as 0; what cannot be told in the default unit is not comparable.
   const amounts = COMPARED.map((name) => {
     if (facts === null) return [name, null];
