@@ -1,4 +1,11 @@
-import { importProducts, seedProducts } from "../contexts/products-catalog/index.ts";
+import {
+  createProductsCatalog,
+  importProducts,
+  seedProducts,
+} from "../contexts/products-catalog/index.ts";
+import { seedRecipes } from "../contexts/recipes-catalog/index.ts";
+import { systemClock } from "../platform/clock.ts";
+import { DEFAULT_TENANT_ID, normaliseUuid } from "../platform/ids.ts";
 import { cliLimits } from "../platform/limits.ts";
 import { defineCommand, EXIT, UsageError } from "./command.ts";
 import { withWorkspace } from "./open-database.ts";
@@ -73,23 +80,51 @@ function readFormat(text: string | undefined): Format {
   return format;
 }
 
+/** Whose the made-up recipes are when nobody is named. */
+const NOBODY = "00000000-0000-7000-8000-0000000005ed";
+
 export const seedCommands = [
   defineCommand({
     name: "seed",
-    summary: "Fills the catalogue with made-up products of distinct names. Adds what is missing.",
+    summary: "Makes up products, or recipes in the menus of clients. Adds what is missing.",
     positionals: [],
     options: {
-      products: {
+      products: { type: "string", value: "COUNT", description: "How many there are to be" },
+      recipes: { type: "string", value: "COUNT", description: "How many the author is to have" },
+      clients: { type: "string", value: "COUNT", description: "How many the author is to have" },
+      author: {
         type: "string",
-        value: "COUNT",
-        description: "How many there are to be; required",
+        value: "USER_ID",
+        description: "Whose recipes and clients they are (default: nobody's)",
       },
     },
     async run({ values, terminal }) {
-      const count = readCount(values.products);
-      return await withWorkspace(terminal, async ({ database }) => {
-        const progress = terminal.progress("products");
-        const added = await seedProducts(database, count, progress.update).finally(progress.end);
+      const counts = {
+        products: readCount("products", values.products),
+        recipes: readCount("recipes", values.recipes),
+        clients: readCount("clients", values.clients),
+      };
+      const authorId = normaliseUuid(values.author ?? NOBODY);
+      if (authorId === undefined) throw new UsageError("--author must be a user id");
+      if (Object.values(counts).every((count) => count === undefined)) {
+        throw new UsageError("--products, --recipes or --clients is missing");
+      }
+      return await withWorkspace(terminal, async ({ database, log }) => {
+        let added = 0;
+        const { products, recipes, clients } = counts;
+        if (products !== undefined) {
+          const progress = terminal.progress("products");
+          added += await seedProducts(database, products, progress.update).finally(progress.end);
+        }
+        if (recipes !== undefined || clients !== undefined) {
+          const progress = terminal.progress("recipes");
+          const { similarProducts } = createProductsCatalog({ database, clock: systemClock, log });
+          const wanted = { recipes: recipes ?? 0, clients: clients ?? 0 };
+          const seed = { ...wanted, authorId, tenantId: DEFAULT_TENANT_ID };
+          added += await seedRecipes(database, similarProducts, seed, progress.update).finally(
+            progress.end,
+          );
+        }
         terminal.out(`${added} added`);
         return EXIT.ok;
       });
@@ -97,10 +132,11 @@ export const seedCommands = [
   }),
 ];
 
-function readCount(text: string | undefined): number {
-  const count = /^[1-9]\d{0,8}$/.test(text ?? "") ? Number(text) : NaN;
+function readCount(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const count = /^[1-9]\d{0,8}$/.test(text) ? Number(text) : NaN;
   if (!(count <= cliLimits.seedMaxCount)) {
-    throw new UsageError(`--products must be a number from 1 to ${cliLimits.seedMaxCount}`);
+    throw new UsageError(`--${name} must be a number from 1 to ${cliLimits.seedMaxCount}`);
   }
   return count;
 }

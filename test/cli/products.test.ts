@@ -75,3 +75,18 @@ test("seed adds as many products as are missing", async () => {
   assert.equal((await brigade(["seed", "--products", "40"])).stdout, "10 added\n");
   assert.equal(await productCount(), before + 40);
 });
+
+test("seed makes up clients and recipes with true totals, as many as are missing", async () => {
+  const seed = (...words: string[]) => brigade(["seed", ...words]);
+  assert.equal((await seed("--recipes", "9", "--clients", "2")).stdout, "11 added\n");
+  assert.equal((await seed("--recipes", "9", "--clients", "2")).stdout, "0 added\n");
+  const { rows } = await database.query<{ meals: number; placed: number; wrong: number }>(sql`
+    select count(*) as meals, count(g.meal_id) as placed, count(*) filter (where abs(
+        m.calories - (select sum(r.calories) from recipes_catalog.recipes r where r.meal_id = m.id)
+      ) > 1e-6) as wrong
+      from recipes_catalog.meals m left join recipes_catalog.menu_meals g on g.meal_id = m.id`);
+  assert.deepEqual(rows, [{ meals: 5, placed: 5, wrong: 0 }]);
+  for (const words of [[], ["--recipes", "0"], ["--clients", "1", "--author", "me"]]) {
+    assert.equal((await seed(...words)).code, 2);
+  }
+});

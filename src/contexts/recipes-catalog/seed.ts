@@ -55,7 +55,7 @@ export interface KitchenSeed {
 /**
  * Fills the catalogue of one author with clients, a menu for each, and meals of recipes of real
  * foods in its weeks. Seeding again adds only what is missing.
- * @returns how many recipes were added
+ * @returns how many clients and recipes were added
  */
 export async function seedRecipes(
   database: Database,
@@ -91,7 +91,7 @@ export async function seedRecipes(
     await insertSeededMeals(database, { tenantId, authorId }, meals, new Date(systemClock.nowMs()));
     onProgress(done, total);
   }
-  return total;
+  return total + clients.length;
 }
 
 type Food = { readonly facts: (typeof FOODS)[number]; readonly id: string | null };
