@@ -163,9 +163,10 @@ export function createApp(ports: AppPorts): App {
 /** The business contexts. None knows another: what one needs of another is joined here. */
 function contextRoutes({ database, clock, log, config }: AppPorts, iam: Iam): Route[] {
   const products = createProductsCatalog({ database, clock, log });
-  const { similarProducts } = products;
-  const recipes = createRecipesCatalog({ database, clock, similarProducts });
   const onboarding = createClientOnboarding({ database, clock, config });
+  const { similarProducts } = products;
+  const { findFormResponse } = onboarding;
+  const recipes = createRecipesCatalog({ database, clock, similarProducts, findFormResponse });
   return [...products.routes, ...recipes.routes, ...onboarding.routes, ...iam.routes];
 }
 
