@@ -80,14 +80,15 @@ export class UserContext implements UserContextFields {
 
 /** The caller of a route, with roles and permissions as IAM knows them. */
 export function userContextOf(principal: Principal, clock?: Clock): UserContext {
-  const { userId, issuer, subject, email, roles, permissions, scope, expiresAt } = principal;
+  const { userId, issuer, subject, email, groups, roles, permissions, scope, expiresAt } =
+    principal;
   return new UserContext(
     {
       userId,
       issuer,
       subject,
       email,
-      groups: [],
+      groups: groups ?? [],
       scopes: scope?.split(" ") ?? [],
       roles,
       permissions,

@@ -107,6 +107,7 @@ test("the principal of a request is the same kind of user, with what IAM knows",
       authTime: 0,
       expiresAt: clock.nowSeconds() + 5,
       scope: "a b",
+      groups: ["cooks"],
       apiKey: undefined,
       roles: { iam: ["administrator"] },
       permissions: { iam: ["manage_users"] },
@@ -117,6 +118,7 @@ test("the principal of a request is the same kind of user, with what IAM knows",
   assert.equal(user.hasRole("iam", "administrator"), true);
   assert.equal(user.hasPermission("iam", "manage_users"), true);
   assert.deepEqual(user.scopes, ["a", "b"]);
+  assert.equal(user.isInGroup("cooks"), true);
   assert.equal(user.isExpired, false);
 });
 
