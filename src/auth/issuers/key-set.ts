@@ -59,6 +59,8 @@ export interface KeySetOptions {
   /** A set was confirmed or replaced; told before anybody who waits for it. */
   readonly onTaken?: (snapshot: KeySetSnapshot, isChange: boolean) => void;
   readonly onFetch?: (fetch: KeyFetch) => void;
+  /** Everybody may have the private halves of these keys of ours; told after `onTaken`. */
+  readonly onExposed?: (kids: readonly string[]) => void;
 }
 
 /*
@@ -234,9 +236,11 @@ export class KeySet {
 
   /** Of a refused set this one thing is true: who reads it can sign with these keys. */
   #withdraw(kids: readonly string[]): void {
-    if (!kids.some((kid) => this.#keys.has(kid))) return;
-    this.#keys = new Map([...this.#keys].filter(([kid]) => !kids.includes(kid)));
+    const ours = kids.filter((kid) => this.#keys.has(kid));
+    if (ours.length === 0) return;
+    this.#keys = new Map([...this.#keys].filter(([kid]) => !ours.includes(kid)));
     this.#options.onTaken?.(this.snapshot()!, true);
+    this.#options.onExposed?.(ours);
   }
 }
 

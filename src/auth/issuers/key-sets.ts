@@ -7,7 +7,7 @@ import type { Database } from "../../platform/postgres.ts";
 import type { After } from "./key-demand.ts";
 import { KeySet, type KeyFetch, type KeySetSnapshot, type KeySetState } from "./key-set.ts";
 import { showKeySet } from "./key-set-metrics.ts";
-import { selectKeySets, upsertKeySet } from "./store-key-sets.ts";
+import { removeKeptKeys, selectKeySets, upsertKeySet } from "./store-key-sets.ts";
 
 export interface KeySetsOptions {
   readonly issuers: readonly Pick<ForeignIssuerSettings, "issuer" | "jwksUri" | "algorithms">[];
@@ -43,7 +43,7 @@ export async function openKeySets(options: KeySetsOptions): Promise<KeySets> {
   const { issuers, database, log, clock } = options;
   const sets = new Map<string, KeySet>();
   for (const settings of issuers) {
-    const set = new KeySet({ ...options, settings, ...reports(options) });
+    const set = new KeySet({ ...options, settings, ...reports(options, settings.issuer) });
     showKeySet(options.metrics, set);
     sets.set(settings.issuer, set);
   }
@@ -77,24 +77,29 @@ export async function openKeySets(options: KeySetsOptions): Promise<KeySets> {
 }
 
 /** What becomes of an answer: threads and database get the set, the log and the metrics a word. */
-function reports({ database, deliver, clock, log, metrics }: KeySetsOptions) {
+function reports({ database, deliver, clock, log, metrics }: KeySetsOptions, issuer: string) {
   let toldMs = -Infinity;
   let complaint: string | undefined;
+  const notKept = (error: unknown) =>
+    log.warn({ event: "issuer_keys_not_kept", issuer, err: error });
 
   function onTaken(set: KeySetSnapshot, isChange: boolean): void {
     // Strangers can make us ask once a window: what is no news is not written down each time.
     if (!isChange && clock.monotonicMs() - toldMs < limits.retellMs) return;
     toldMs = clock.monotonicMs();
     deliver(set);
-    const { issuer, keys } = set;
-    if (isChange) log.info({ event: "issuer_keys_changed", issuer, kids: keys.map((k) => k.kid) });
+    const kids = set.keys.map(({ kid }) => kid);
+    if (isChange) log.info({ event: "issuer_keys_changed", issuer, kids });
     const ageMs = clock.monotonicMs() - set.confirmedMs;
-    upsertKeySet(database, { ...set, ageMs }).catch((error) => {
-      log.warn({ event: "issuer_keys_not_kept", issuer, err: error });
-    });
+    upsertKeySet(database, { ...set, ageMs }).catch(notKept);
   }
 
-  function onFetch({ issuer, reason, fault, leftOut }: KeyFetch): void {
+  // What is kept is as old as what is left, or younger: it would not be written over.
+  function onExposed(kids: readonly string[]): void {
+    removeKeptKeys(database, issuer, kids).catch(notKept);
+  }
+
+  function onFetch({ reason, fault, leftOut }: KeyFetch): void {
     metrics
       .counter("brigade_issuer_key_fetches_total", "Questions for keys of foreign issuers", {
         issuer,
@@ -110,5 +115,5 @@ function reports({ database, deliver, clock, log, metrics }: KeySetsOptions) {
     complaint = sentence;
   }
 
-  return { onTaken, onFetch };
+  return { onTaken, onFetch, onExposed };
 }

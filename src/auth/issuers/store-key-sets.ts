@@ -48,3 +48,16 @@ export async function upsertKeySet(
       SET jwks_uri = excluded.jwks_uri, keys = excluded.keys, fetched_at = excluded.fetched_at
       WHERE kept.fetched_at < excluded.fetched_at`);
 }
+
+/** Takes keys out of the set that is kept, whoever kept it and when. */
+export async function removeKeptKeys(
+  database: Pick<Database, "query">,
+  issuer: string,
+  kids: readonly string[],
+): Promise<void> {
+  await database.query(sql`
+    UPDATE auth.issuer_key_sets
+       SET keys = (SELECT coalesce(jsonb_agg(key), '[]'::jsonb) FROM jsonb_array_elements(keys) AS key
+                    WHERE key->>'kid' <> ALL(${[...kids]}::text[]))
+     WHERE issuer = ${issuer}`);
+}

@@ -152,6 +152,24 @@ test("a database that is away costs the kept set and nothing else", async (t) =>
   assert.equal(sets.states()[0]!.fault, undefined);
 });
 
+test("a key whose private half is published is kept for nobody, though its set was kept later", async (t) => {
+  const server = await openServer(t);
+  server.publish(good.jwk, later.jwk);
+  const { sets } = await openRegistry(t, server);
+  await until(async () => kids(await kept(server.url))?.length === 2, "the set is kept");
+  await db.database.query(sql`
+    UPDATE auth.issuer_key_sets SET fetched_at = fetched_at + interval '1 minute'
+     WHERE issuer = ${server.url}`);
+  const exposed = { ...good.privateKey.export({ format: "jwk" }), kid: "good", alg: "RS256" };
+  server.publish(exposed);
+  assert.equal((await sets.refresh(server.url))?.fault, "refused");
+  await until(async () => kids(await kept(server.url))?.length === 1, "the key is taken out");
+  sets.stop();
+  server.be("hangs");
+  const next = await openRegistry(t, server);
+  assert.deepEqual(next.sets.snapshots().map(kids), [["later"]]);
+});
+
 test("an operator refreshes at once, and sees how it went", async (t) => {
   const server = await openServer(t);
   server.publish(good.jwk);
