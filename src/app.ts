@@ -36,7 +36,7 @@ import {
 import type { VerifySignature } from "./auth/verify-pool.ts";
 import { createClientOnboarding, erasingForms } from "./contexts/client-onboarding/index.ts";
 import { createIam, type Iam } from "./contexts/iam/index.ts";
-import { createProductsCatalog } from "./contexts/products-catalog/index.ts";
+import { createProductsCatalog, findShoppingProducts } from "./contexts/products-catalog/index.ts";
 import { createRecipesCatalog } from "./contexts/recipes-catalog/index.ts";
 import { createDocsRoutes } from "./http/docs.ts";
 import { createHealthRoutes, type HealthChecks } from "./http/health.ts";
@@ -45,6 +45,7 @@ import { createPipeline, type Pipeline } from "./http/pipeline.ts";
 import type { Route } from "./http/route.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Config } from "./platform/config.ts";
+import type { DrawDocument } from "./platform/documents/document-task.ts";
 import { createQueueMail } from "./platform/mail.ts";
 import type { Logger } from "./platform/log.ts";
 import type { Metrics } from "./platform/metrics.ts";
@@ -65,6 +66,7 @@ export interface AppPorts {
   readonly issuerKeys: IssuerKeys;
   readonly verify: VerifySignature;
   readonly passwords: Passwords;
+  readonly drawDocument: DrawDocument;
   readonly cache: AuthCache;
   readonly generations: Generations;
   readonly lease: Pick<Lease, "holds">;
@@ -161,18 +163,23 @@ export function createApp(ports: AppPorts): App {
 }
 
 /** The business contexts. None knows another: what one needs of another is joined here. */
-function contextRoutes({ database, clock, log, config }: AppPorts, iam: Iam): Route[] {
+function contextRoutes(ports: AppPorts, iam: Iam): Route[] {
+  const { database, clock, log, config, drawDocument } = ports;
   const products = createProductsCatalog({ database, clock, log });
   const onboarding = createClientOnboarding({ database, clock, config });
-  const { similarProducts } = products;
-  const { findFormResponse } = onboarding;
-  const recipes = createRecipesCatalog({ database, clock, similarProducts, findFormResponse });
+  const recipes = createRecipesCatalog({
+    database,
+    clock,
+    similarProducts: products.similarProducts,
+    findFormResponse: onboarding.findFormResponse,
+    shopping: { findShoppingProducts, drawDocument },
+  });
   return [...products.routes, ...recipes.routes, ...onboarding.routes, ...iam.routes];
 }
 
-/** Every POST of a business resource: a client that lost the answer asks again. */
-const mayBeRepeated = ({ method, path, access }: Route) =>
-  method === "POST" && path.startsWith("/v1/") && access.kind !== "public";
+/** Every POST of a business resource that writes: a client that lost the answer asks again. */
+const mayBeRepeated = ({ method, path, access, keyScope }: Route) =>
+  method === "POST" && path.startsWith("/v1/") && access.kind !== "public" && keyScope !== "read";
 
 /** What authentication and accounts ask of iam. */
 export const peopleOf = (iam: Iam, isTenantActive: IsTenantActive) => ({

@@ -24,6 +24,7 @@ type FromThread = Pick<
   | "database"
   | "verify"
   | "passwords"
+  | "drawDocument"
   | "issuerKeys"
   | "isReady"
 >;

@@ -8,6 +8,7 @@ import { setBreakerDefaults } from "../src/platform/breaker.ts";
 import { showBreakers } from "../src/platform/breaker-metrics.ts";
 import { systemClock } from "../src/platform/clock.ts";
 import { databaseShares } from "../src/platform/config.ts";
+import { createRemoteDocuments } from "../src/platform/document-pool.ts";
 import { exit, killHard, onExit } from "../src/platform/lifecycle.ts";
 import { controlLimits, keySetLimits } from "../src/platform/limits.ts";
 import { createLogger } from "../src/platform/log.ts";
@@ -79,6 +80,7 @@ async function start(order: StartOrder): Promise<void> {
       tasksOfAll: passwordTasks(shared).read,
       threads: config.passwordThreads,
     }),
+    drawDocument: createRemoteDocuments(port),
     isReady: () => watch.mainIsAlive() && !draining(shared).isDraining(),
   });
   ({ replaceKeys, replaceIssuerKeys } = app);

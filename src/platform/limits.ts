@@ -20,6 +20,7 @@ export * from "./limits-meals.ts";
 export * from "./limits-onboarding.ts";
 export * from "./limits-outbound.ts";
 export * from "./limits-sessions.ts";
+export * from "./limits-shopping.ts";
 
 export const databaseLimits = Object.freeze({
   statementTimeoutMs: 5_000,

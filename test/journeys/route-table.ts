@@ -12,6 +12,7 @@ import { insertForm } from "../contexts/client-onboarding/support.ts";
 import { createAccountRequests } from "./account-requests.ts";
 import { createFactorRequests } from "./factor-requests.ts";
 import { createKitchenRequests } from "./kitchen-requests.ts";
+import { createShoppingRequests } from "./shopping-requests.ts";
 
 export interface JsonSchema {
   readonly type?: string | readonly string[];
@@ -145,6 +146,7 @@ export async function openRouteTable() {
   const accounts = await createAccountRequests({ database: database.database, callers, made });
   const factors = createFactorRequests({ database: database.database, callers, ask });
   const kitchen = createKitchenRequests({ database: database.database, ask });
+  const shopping = createShoppingRequests(database.database);
   type Maker = (operation: Operation, caller: TestCaller, path: string) => Promise<string>;
   const makers: Record<string, Maker> = {
     meal_id: (_, caller) => kitchen.mealId(caller),
@@ -179,6 +181,7 @@ export async function openRouteTable() {
       const answer = await ask({ method: "POST", path: "/v1/admin/clients", token, body });
       return answer.body.data.client_id as string;
     },
+    shopping_list_id: (_, caller) => shopping.shoppingListId(caller),
     jti: async () => {
       const body = { jti: newId(), reason: "a test" };
       const { token } = administrator;
@@ -194,6 +197,7 @@ export async function openRouteTable() {
       return body.request_id as string;
     },
     menu_id: (_, caller, path) => {
+      if (path.startsWith("/v1/menus/")) return shopping.menuId(caller);
       assert.ok(path.endsWith("/menus/{menu_id}"));
       return made(path.replace("/{menu_id}", ""), {}, caller.token);
     },
@@ -232,7 +236,8 @@ export async function openRouteTable() {
     const special =
       (await factors.body(label, caller)) ??
       (await accounts.body(label, caller)) ??
-      (await kitchen.body(label, caller));
+      (await kitchen.body(label, caller)) ??
+      (await shopping.body(label, caller));
     if (special !== undefined) return special;
     if (operation.body === undefined) return undefined;
     const { version: _version, ...example } = operation.body.example;

@@ -221,7 +221,7 @@ test("what belongs to a tenant or to somebody else is not there for others", asy
   const stranger = await table.makeCaller(table.permissions, tenantId);
   const victim = await table.makeCaller();
   const ofTenant = table.operations.filter(({ path }) =>
-    /user_id|session_id|recipe_id|meal_id|form_id|\{name\}/.test(path),
+    /(?:user|session|recipe|meal|form|shopping_list)_id|\{name\}/.test(path),
   );
   for (const operation of ofTenant) {
     const { method } = operation;

@@ -4,6 +4,8 @@ import type { Database } from "../../platform/postgres.ts";
 import type { SimilarProducts } from "./meal-query.ts";
 import { createMealRoutes } from "./routes-meals.ts";
 import { createRecipeRoutes } from "./routes-recipes.ts";
+import { createTagRoutes } from "./routes-tags.ts";
+import { createShopping, type ShoppingPorts } from "./shopping/index.ts";
 import { createMealStore } from "./store-meals.ts";
 import { createMealWriter } from "./store-meal-writes.ts";
 import { createRatingWriter } from "./store-ratings.ts";
@@ -14,7 +16,6 @@ import { createClientWriteRoutes } from "./routes-client-writes.ts";
 import { createClientRoutes } from "./routes-clients.ts";
 import { createMenuWriteRoutes } from "./routes-menu-writes.ts";
 import { createMenuRoutes } from "./routes-menus.ts";
-import { createTagRoutes } from "./routes-tags.ts";
 import { createClientWriter } from "./store-client-writes.ts";
 import { createClientStore } from "./store-clients.ts";
 import { createMenuWriter } from "./store-menu-writes.ts";
@@ -29,11 +30,13 @@ export interface RecipesCatalogOptions {
   readonly similarProducts: SimilarProducts;
   /** Answers to forms, of which clients can be made. */
   readonly findFormResponse?: FindFormResponse;
+  /** What shopping lists need; without it there are none. */
+  readonly shopping?: ShoppingPorts;
 }
 
 /** The recipes_catalog context: recipes, meals, clients, menus, and the tags on them. */
 export function createRecipesCatalog(options: RecipesCatalogOptions): { routes: Route[] } {
-  const { database, clock, similarProducts, findFormResponse } = options;
+  const { database, clock, similarProducts, findFormResponse, shopping } = options;
   return {
     routes: [
       ...createTagRoutes(createTagList(database)),
@@ -58,6 +61,7 @@ export function createRecipesCatalog(options: RecipesCatalogOptions): { routes: 
       }),
       ...createMenuRoutes(createMenuStore(database)),
       ...createMenuWriteRoutes({ writer: createMenuWriter(database), clock }),
+      ...(shopping === undefined ? [] : createShopping({ database, clock, ...shopping })),
     ],
   };
 }

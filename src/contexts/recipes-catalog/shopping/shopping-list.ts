@@ -1,4 +1,4 @@
-import type { MeasureUnit } from "../../../platform/nutrition/nutrients.ts";
+import { MEASURE_UNITS, type MeasureUnit } from "../../../platform/nutrition/nutrients.ts";
 import { unitKind } from "../../../platform/nutrition/units.ts";
 import { believed, inGrams, inLineUnit, lineUnit, rounded, sumOf } from "./measures.ts";
 import {
@@ -62,8 +62,9 @@ export function toShoppingList(input: ShoppingListInput): ShoppingItem[] {
   );
   const products = new Map(input.products.map((product) => [product.id, product]));
   const pantry = groupBy(input.pantry ?? [], ({ productId }) => productId);
-  const isKnown = ({ productId }: PlacedIngredient) =>
-    productId !== null && products.has(productId);
+  // One odd row must not spoil the list: a unit that nobody knows is listed as it is.
+  const isKnown = ({ productId, unit }: PlacedIngredient) =>
+    productId !== null && products.has(productId) && MEASURE_UNITS.includes(unit);
   const known = groupBy(wanted.filter(isKnown), ({ productId }) => productId!);
   const items = [...known].flatMap(([id, ingredients]) =>
     linesOf(products.get(id)!, ingredients, pantry.get(id) ?? []),

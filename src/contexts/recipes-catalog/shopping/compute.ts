@@ -1,0 +1,44 @@
+import { validationFailure } from "../../../http/rules.ts";
+import type { Caller } from "../owner.ts";
+import type { ShoppingItem } from "./shopping-item.ts";
+import { toShoppingList } from "./shopping-list.ts";
+import type { ShoppingRequest } from "./shopping-request.ts";
+import type { ReadBasis } from "./store.ts";
+
+/**
+ * The lines of a list for menus that the caller may read, all of one client when one is named.
+ * @throws AppError `not_found`; `validation_failed` for menus of another client;
+ *   `shopping_list_too_large`
+ */
+export async function computeList(
+  read: ReadBasis,
+  caller: Caller,
+  asked: ShoppingRequest,
+  clientId?: string,
+): Promise<ShoppingItem[]> {
+  const { ingredients, products, foreignMenuIds } = await read(caller, {
+    menuIds: asked.menu_ids,
+    weeks: asked.weeks ?? undefined,
+    ...(clientId === undefined ? {} : { clientId }),
+  });
+  if (foreignMenuIds.length > 0) {
+    throw validationFailure(
+      foreignMenuIds.map((id) => ({
+        path: `/body/menu_ids/${asked.menu_ids.indexOf(id)}`,
+        code: "contradiction",
+        message: "must be a menu of the client",
+      })),
+    );
+  }
+  return toShoppingList({
+    ingredients,
+    products,
+    excludedProductIds: asked.exclude_product_ids,
+    pantry: asked.pantry.map(({ product_id: productId, quantity, unit }) => ({
+      productId,
+      quantity,
+      unit,
+    })),
+    orderBy: asked.order_by,
+  });
+}

@@ -1,0 +1,28 @@
+import type { Route } from "../../../http/route.ts";
+import type { Clock } from "../../../platform/clock.ts";
+import type { Database } from "../../../platform/postgres.ts";
+import type { ShoppingPorts } from "./ports.ts";
+import { createComputeRoutes } from "./routes-compute.ts";
+import { createDocumentRoute } from "./routes-document.ts";
+import { createListRoutes } from "./routes-lists.ts";
+import { createShoppingListStore } from "./store-lists.ts";
+import { createShoppingBasisStore } from "./store.ts";
+
+export type { ShoppingPorts } from "./ports.ts";
+
+export interface ShoppingOptions extends ShoppingPorts {
+  readonly database: Database;
+  readonly clock: Clock;
+}
+
+/** Shopping lists: computed from menus, kept for clients, on paper. */
+export function createShopping(options: ShoppingOptions): Route[] {
+  const { database, clock, findShoppingProducts, drawDocument } = options;
+  const basis = createShoppingBasisStore(database, findShoppingProducts);
+  const lists = createShoppingListStore(database);
+  return [
+    ...createComputeRoutes(basis),
+    ...createListRoutes({ basis, lists, clock }),
+    createDocumentRoute({ lists, drawDocument }),
+  ];
+}
