@@ -101,13 +101,13 @@ export class ClassificationStore {
     const { table, type } = PLACES[kind];
     const typeColumn = type === null ? sql.empty : sql`, type`;
     const typeValue = type === null ? sql.empty : sql`, ${type}`;
-    await refusingTakenName(() =>
-      this.#database.query(sql`
-        insert into ${table}
-          (id, name, description, author_id, created_at, updated_at${typeColumn})
-        values (${made.id}, ${made.name}, ${made.description}, ${made.authorId}, ${now}, ${now}
-          ${typeValue})`),
-    );
+    const statement = sql`
+      insert into ${table}
+        (id, name, description, author_id, created_at, updated_at${typeColumn})
+      values (${made.id}, ${made.name}, ${made.description}, ${made.authorId}, ${now}, ${now}
+        ${typeValue})`;
+    // A transaction though it is one statement: a repeatable request is marked as carried out in it.
+    await refusingTakenName(() => this.#database.withTransaction((tx) => tx.query(statement)));
     return { id: made.id, version: 1 };
   }
 

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { KINDS } from "../../../src/contexts/products-catalog/classification.ts";
+import { createClassificationStore } from "../../../src/contexts/products-catalog/store-classifications.ts";
+import { newId } from "../../../src/platform/ids.ts";
+import { requestScope } from "../../../src/platform/log.ts";
 import { withDatabase } from "../../support/database.ts";
 import { AUTO, MANAGER, MANUAL, newProduct, openCatalog, READER, TACO } from "./support.ts";
 
@@ -162,4 +165,16 @@ test("a classification without a good name is refused", async () => {
   ]) {
     assert.equal((await call("POST", "/v1/products/brands", { body })).status, 422);
   }
+});
+
+test("none is made by an attempt at a request that another attempt has overtaken", async () => {
+  const store = createClassificationStore(database);
+  const made = { id: newId(), name: "Late", description: null, authorId: MANAGER.userId };
+  const overtaken = new Error("overtaken");
+  const scope = { requestId: "r", traceparent: "t", beforeCommit: () => Promise.reject(overtaken) };
+  await assert.rejects(
+    requestScope.run(scope, () => store.insert("brands", made, new Date())),
+    overtaken,
+  );
+  assert.equal(await store.find("brands", made.id), undefined);
 });
