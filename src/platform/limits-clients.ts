@@ -36,6 +36,4 @@ export const menuLimits = Object.freeze({
   placesMax: 1_000,
   /** Copies of meals that one change of a grid makes. */
   copiesMax: 100,
-  /** Menus of one view. */
-  viewMenusMax: 20,
 });
