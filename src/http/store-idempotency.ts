@@ -61,9 +61,11 @@ export async function takeKey(
            OR (r.state = 'running' AND r.running_until < clock_timestamp()
                AND r.fingerprint = excluded.fingerprint)`);
     if (rowCount === 1) return undefined;
+    // One whose time ran out between the two was not carried out: the next repetition takes it over.
     const { rows } = await database.query<Row>(sql`
       SELECT fingerprint, state, status, headers, body,
-             state <> 'answered' AND running_until > clock_timestamp() AS is_running
+             state = 'running' OR (state = 'committed' AND running_until > clock_timestamp())
+               AS is_running
         FROM http.idempotent_requests
        WHERE caller = ${claim.caller} AND key = ${claim.key}`);
     const row = rows[0];

@@ -44,6 +44,20 @@ test("the first attempt has the key, and later ones are told how far it came", a
   assert.ok(found?.fingerprint.equals(body));
 });
 
+test("an attempt whose time runs out while it is looked at was not carried out", async () => {
+  const first = attempt("k-out");
+  await takeKey(database, first, body);
+  const slow: Parameters<typeof takeKey>[0] = {
+    async query(statement) {
+      const result = await database.query(statement);
+      if (result.rowCount === 0) await grow(first, 61);
+      return result as never;
+    },
+  };
+  assert.equal((await takeKey(slow, again(first), body))?.isRunning, true);
+  assert.equal(await takeKey(database, again(first), body), undefined);
+});
+
 test("an attempt that died before anything happened is taken over, and may not happen late", async () => {
   const dead = attempt("k2");
   await takeKey(database, dead, body);
