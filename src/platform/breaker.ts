@@ -1,4 +1,5 @@
 import CircuitBreaker from "opossum";
+import { systemClock, type Clock } from "./clock.ts";
 import { AppError, platformErrors } from "./errors.ts";
 import { outgoingLimits } from "./limits.ts";
 import { requestScope } from "./log.ts";
@@ -33,6 +34,7 @@ export interface BreakerOptions {
   /** A call that takes longer is a failure; 0: the call has a time-out of its own. */
   readonly timeoutMs?: number;
   readonly onStateChange?: (state: BreakerState) => void;
+  readonly clock?: Pick<Clock, "monotonicMs">;
 }
 
 /** What a breaker goes by that was not told otherwise: `BREAKER_FAILURES`, `BREAKER_RESET_SECONDS`. */
@@ -62,6 +64,7 @@ export function breakersInUse(): Iterable<Breaker> {
 export function createBreaker(name: string, options: BreakerOptions = {}): Breaker {
   const threshold = options.failureThreshold ?? defaults.failureThreshold;
   const recoveryMs = options.recoveryMs ?? defaults.recoveryMs;
+  const clock = options.clock ?? systemClock;
   const circuit = new CircuitBreaker((call: () => Promise<unknown>) => call(), {
     name,
     timeout: (options.timeoutMs ?? outgoingLimits.timeoutMs) || false,
@@ -71,6 +74,7 @@ export function createBreaker(name: string, options: BreakerOptions = {}): Break
   });
   const totals = { successes: 0, failures: 0, refusals: 0 };
   let failuresInARow = 0;
+  let openedMs = -Infinity;
 
   const stateOf = (): BreakerState => {
     if (circuit.opened) return "OPEN";
@@ -85,6 +89,7 @@ export function createBreaker(name: string, options: BreakerOptions = {}): Break
     if (++failuresInARow >= threshold) circuit.open();
   });
   circuit.on("reject", () => void totals.refusals++);
+  circuit.on("open", () => (openedMs = clock.monotonicMs()));
   for (const event of ["open", "halfOpen", "close"] as const) {
     circuit.on(event as "open", () => options.onStateChange?.(stateOf()));
   }
@@ -98,7 +103,8 @@ export function createBreaker(name: string, options: BreakerOptions = {}): Break
       try {
         return (await circuit.fire(call as () => Promise<unknown>)) as T;
       } catch (error) {
-        throw isOwnRefusal(error) ? refusal(name, error, recoveryMs) : error;
+        if (!isOwnRefusal(error)) throw error;
+        throw refusal(name, error, openedMs + recoveryMs - clock.monotonicMs());
       }
     },
     stats: () => ({ state: stateOf(), ...totals }),
@@ -115,11 +121,12 @@ function isOwnRefusal(error: unknown): boolean {
   return CircuitBreaker.isOurError(error as Error);
 }
 
-function refusal(name: string, cause: unknown, recoveryMs: number): AppError {
+/** Whoever comes after `leftMs` is let through, or one who came before him is. */
+function refusal(name: string, cause: unknown, leftMs: number): AppError {
   return platformErrors.failure("unavailable", {
     cause,
     note: `circuit ${name}`,
-    headers: { "retry-after": String(Math.max(1, Math.ceil(recoveryMs / 1000))) },
+    headers: { "retry-after": String(Math.max(1, Math.ceil(leftMs / 1000))) },
   });
 }
 

@@ -16,6 +16,7 @@ import { outgoingLimits } from "../../src/platform/limits.ts";
 import { createMetrics } from "../../src/platform/metrics.ts";
 import { renderPrometheus } from "../../src/platform/metrics-text.ts";
 import { requestScope } from "../../src/platform/log.ts";
+import { createManualClock } from "../support/clock.ts";
 
 const RECOVERY_MS = 1_000;
 const succeed = () => Promise.resolve("fine");
@@ -90,6 +91,25 @@ test("open, it refuses without calling and says when to come again", async (t) =
     },
   );
   assert.equal(called, 0);
+});
+
+test("it says how long it is still open, not how long it was to be", async (t) => {
+  const clock = createManualClock();
+  const { breaker } = openBreaker(t, { recoveryMs: 60_000, clock });
+  await failTimes(breaker, 3);
+  for (const [passedMs, seconds] of [
+    [0, "60"],
+    [20_500, "40"],
+    [39_000, "1"],
+    [5_000, "1"],
+  ] as const) {
+    clock.advanceMs(passedMs);
+    await assert.rejects(
+      breaker.run(succeed),
+      (error: AppError) => error.headers?.["retry-after"] === seconds,
+      seconds,
+    );
+  }
 });
 
 test("after the recovery time it is half open, and a success closes it", async (t) => {
