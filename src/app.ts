@@ -36,7 +36,11 @@ import {
 import type { VerifySignature } from "./auth/verify-pool.ts";
 import { createClientOnboarding, erasingForms } from "./contexts/client-onboarding/index.ts";
 import { createIam, type Iam } from "./contexts/iam/index.ts";
-import { createProductsCatalog, findShoppingProducts } from "./contexts/products-catalog/index.ts";
+import {
+  createProductsCatalog,
+  findProductTexts,
+  findShoppingProducts,
+} from "./contexts/products-catalog/index.ts";
 import { createRecipesCatalog } from "./contexts/recipes-catalog/index.ts";
 import { createDocsRoutes } from "./http/docs.ts";
 import { createHealthRoutes, type HealthChecks } from "./http/health.ts";
@@ -172,6 +176,7 @@ function contextRoutes(ports: AppPorts, iam: Iam): Route[] {
     clock,
     similarProducts: products.similarProducts,
     findFormResponse: onboarding.findFormResponse,
+    findProductTexts,
     shopping: { findShoppingProducts, drawDocument },
   });
   return [...products.routes, ...recipes.routes, ...onboarding.routes, ...iam.routes];

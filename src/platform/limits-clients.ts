@@ -36,4 +36,7 @@ export const menuLimits = Object.freeze({
   placesMax: 1_000,
   /** Copies of meals that one change of a grid makes. */
   copiesMax: 100,
+  /** Menus that are looked at together, and the meals in them. */
+  viewedMax: 20,
+  viewedMealsMax: 2_000,
 });

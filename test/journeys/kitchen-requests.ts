@@ -41,6 +41,7 @@ export function createKitchenRequests({ database, ask }: Options) {
   }
 
   return {
+    menuId,
     mealId,
     async recipeId(caller: TestCaller): Promise<string> {
       return made("/v1/recipes", { ...RECIPE, meal_id: await mealId(caller) }, caller);

@@ -3,7 +3,7 @@ import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { constantSql, productSelection } from "./columns.ts";
 import { conditionOf, orderOf, type ProductFilter, type ProductSort } from "./product-filter.ts";
-import type { ProductRow } from "./product-json.ts";
+import { productJson, type ProductRow } from "./product-json.ts";
 import { createTotals } from "./totals.ts";
 
 export interface Page {
@@ -23,6 +23,17 @@ export interface ProductStore {
   /** Those that are there, in the order of the ids. */
   findAll(ids: readonly string[]): Promise<ProductRow[]>;
   list(filter: ProductFilter, sort: ProductSort, page: Page): Promise<ProductPage>;
+}
+
+/** JSON texts of those of the products that are there, in the caller's transaction, by id. */
+export async function findProductTexts(
+  tx: Pick<Database, "query">,
+  ids: readonly string[],
+): Promise<string[]> {
+  const { rows } = await tx.query<ProductRow>(sql`
+    select ${productSelection} from products_catalog.products p
+     where p.id = any(${ids}::uuid[]) and not p.discarded order by p.id`);
+  return rows.map(productJson);
 }
 
 export function createProductStore(database: Database): ProductStore {

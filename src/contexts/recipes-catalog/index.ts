@@ -20,6 +20,8 @@ import { createClientWriter } from "./store-client-writes.ts";
 import { createClientStore } from "./store-clients.ts";
 import { createMenuWriter } from "./store-menu-writes.ts";
 import { createMenuStore } from "./store-menus.ts";
+import { createMenuViewRoutes } from "./routes-menu-view.ts";
+import { createMenuViewStore, type FindProductTexts } from "./store-menu-view.ts";
 import { createTagList } from "./store-tag-list.ts";
 
 export { seedRecipes } from "./seed.ts";
@@ -30,13 +32,16 @@ export interface RecipesCatalogOptions {
   readonly similarProducts: SimilarProducts;
   /** Answers to forms, of which clients can be made. */
   readonly findFormResponse?: FindFormResponse;
+  /** Products of ingredients, for whoever looks at whole menus; without it nobody can. */
+  readonly findProductTexts?: FindProductTexts;
   /** What shopping lists need; without it there are none. */
   readonly shopping?: ShoppingPorts;
 }
 
 /** The recipes_catalog context: recipes, meals, clients, menus, and the tags on them. */
 export function createRecipesCatalog(options: RecipesCatalogOptions): { routes: Route[] } {
-  const { database, clock, similarProducts, findFormResponse, shopping } = options;
+  const { database, clock, similarProducts, findFormResponse, findProductTexts, shopping } =
+    options;
   return {
     routes: [
       ...createTagRoutes(createTagList(database)),
@@ -60,6 +65,9 @@ export function createRecipesCatalog(options: RecipesCatalogOptions): { routes: 
         findFormResponse,
       }),
       ...createMenuRoutes(createMenuStore(database)),
+      ...(findProductTexts === undefined
+        ? []
+        : createMenuViewRoutes(createMenuViewStore(database, findProductTexts))),
       ...createMenuWriteRoutes({ writer: createMenuWriter(database), clock }),
       ...(shopping === undefined ? [] : createShopping({ database, clock, ...shopping })),
     ],

@@ -37,7 +37,8 @@ export interface ClientStore {
   ): Promise<{ readonly clients: readonly ClientRow[]; readonly total: number }>;
 }
 
-const COLUMNS = sql`
+/** What `ClientRow` wants of `clients c` beside its tags and menus. */
+export const clientColumns = sql`
   c.id, c.tenant_id, c.author_id, c.version, c.discarded, c.created_at, c.updated_at, c.name,
   c.birthday, c.sex, c.contact_info, c.address, c.notes, c.onboarding_data`;
 
@@ -52,7 +53,7 @@ const ORDERS: Readonly<Record<ClientSort, Sql>> = {
 };
 
 const selection = (menus: MenuDetail) => sql`
-  ${COLUMNS}, ${tagsOf("client", sql`c.id`)} as tags, ${menusOfClient(sql`c.id`, menus)} as menus`;
+  ${clientColumns}, ${tagsOf("client", sql`c.id`)} as tags, ${menusOfClient(sql`c.id`, menus)} as menus`;
 
 export function createClientStore(database: Database): ClientStore {
   return {
@@ -69,7 +70,7 @@ export function createClientStore(database: Database): ClientStore {
         select counted.total, ${selection(menus)}
           from (select count(*) as total from recipes_catalog.clients c where ${condition}) counted
           left join (
-            select ${COLUMNS} from recipes_catalog.clients c where ${condition}
+            select ${clientColumns} from recipes_catalog.clients c where ${condition}
              order by ${ORDERS[sort]} offset ${page.skip} limit ${page.limit}
           ) c on true
          order by ${ORDERS[sort]}`;

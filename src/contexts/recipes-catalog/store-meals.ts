@@ -33,17 +33,34 @@ const mealSelection = sql`
   m.calorie_density, m.carbo_percentage, m.protein_percentage, m.total_fat_percentage,
   ${tagsOf("meal", sql`m.id`)}::text as tags`;
 
+type Asked = Pick<Database, "query">;
+
+/** The living meals that stand in the grids of the menus, in the caller's transaction. */
+export async function mealsOfMenus(
+  tx: Asked,
+  menuIds: readonly string[],
+): Promise<MealWithRecipes[]> {
+  const { rows } = await tx.query<MealRow>(sql`
+    select ${mealSelection}
+      from recipes_catalog.menu_meals p join recipes_catalog.meals m on m.id = p.meal_id
+     where p.menu_id = any(${menuIds}::uuid[]) and not m.discarded
+     order by m.created_at, m.id`);
+  return addRecipes(tx, rows);
+}
+
+async function addRecipes(asked: Asked, meals: readonly MealRow[]): Promise<MealWithRecipes[]> {
+  if (meals.length === 0) return [];
+  const { rows } = await asked.query<RecipeRow>(sql`
+    select ${recipeSelection} from recipes_catalog.recipes r
+     where r.meal_id = any(${meals.map(({ id }) => id)}::uuid[]) and not r.discarded
+     order by r.created_at, r.id`);
+  const recipes = new Map<string, RecipeRow[]>(meals.map(({ id }) => [id, []]));
+  for (const row of rows) recipes.get(row.meal_id)!.push(row);
+  return meals.map((meal) => ({ meal, recipes: recipes.get(meal.id) ?? [] }));
+}
+
 export function createMealStore(database: Database): MealStore {
-  async function withRecipes(meals: readonly MealRow[]): Promise<MealWithRecipes[]> {
-    if (meals.length === 0) return [];
-    const { rows } = await database.query<RecipeRow>(sql`
-      select ${recipeSelection} from recipes_catalog.recipes r
-       where r.meal_id = any(${meals.map(({ id }) => id)}::uuid[]) and not r.discarded
-       order by r.created_at, r.id`);
-    const recipes = new Map<string, RecipeRow[]>(meals.map(({ id }) => [id, []]));
-    for (const row of rows) recipes.get(row.meal_id)!.push(row);
-    return meals.map((meal) => ({ meal, recipes: recipes.get(meal.id) ?? [] }));
-  }
+  const withRecipes = (meals: readonly MealRow[]) => addRecipes(database, meals);
 
   return {
     async find(id) {

@@ -1,5 +1,5 @@
 import { KeySet, type KeyFetch, type KeySetSnapshot } from "../../../src/auth/issuers/key-set.ts";
-import { startKeyServer, type KeyServer } from "../../support/key-server.ts";
+import { startKeyServer } from "../../support/key-server.ts";
 import { createManualTimers } from "../../support/manual-timers.ts";
 import { makeKey } from "../token/token-factory.ts";
 import { keySetLimits } from "../../../src/platform/limits.ts";
@@ -59,5 +59,3 @@ export async function openGoodSet(
 
 export const hasKey = (set: Pick<KeySet, "find">, { kid, alg } = good): boolean =>
   set.find(kid, alg) !== undefined;
-
-export type { KeyServer };
