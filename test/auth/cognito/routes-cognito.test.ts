@@ -117,7 +117,9 @@ test("a network has a budget, which is taken before anybody is asked", async () 
     { budgets: { cognitoRefreshNetwork: { count: 3, seconds: 900 } } },
   );
   const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, n) => ask({ refresh_token: `${REFRESH_TOKEN}${n}` })),
+    Array.from({ length: 10 }, (_, n) =>
+      ask({ refresh_token: `${REFRESH_TOKEN}${n}` }, "192.0.2.50"),
+    ),
   );
   assert.equal(answers.filter(({ status }) => status === 200).length, 3);
   const refused = answers.filter(({ status }) => status === 429);

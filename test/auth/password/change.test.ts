@@ -33,7 +33,9 @@ const inTenantWith = (somebody: Somebody, password: object) =>
   db.database.query(sql`
     WITH tenant AS (INSERT INTO auth.tenants (id, name, policy)
       VALUES (gen_random_uuid(), gen_random_uuid()::text, ${JSON.stringify({ password })}::jsonb)
-      RETURNING id)
+      RETURNING id),
+    moved AS (UPDATE iam.users SET tenant_id = (SELECT id FROM tenant)
+      WHERE id = ${somebody.user["id"]})
     UPDATE auth.accounts SET tenant_id = (SELECT id FROM tenant)
      WHERE id = ${somebody.user["id"]}`);
 

@@ -29,7 +29,8 @@ async function somebodyWith(password: object, ageDays: number) {
   await db.database.query(sql`
     WITH tenant AS (INSERT INTO auth.tenants (id, name, policy)
       VALUES (gen_random_uuid(), gen_random_uuid()::text, ${JSON.stringify({ password })}::jsonb)
-      RETURNING id)
+      RETURNING id),
+    moved AS (UPDATE iam.users SET tenant_id = (SELECT id FROM tenant) WHERE id = ${id})
     UPDATE auth.accounts SET tenant_id = (SELECT id FROM tenant) WHERE id = ${id}`);
   await age(id, ageDays);
   return { ...somebody, id };
