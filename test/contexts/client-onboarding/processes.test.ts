@@ -31,7 +31,7 @@ afterEach(() =>
 const countOf = async (token: string) => {
   const { rows } = await database.database.query<{ count: number }>(sql`
     select count(*) as count from client_onboarding.form_responses where response_id = ${token}`);
-  return Number(rows[0]!.count);
+  return rows[0]!.count;
 };
 
 test("fifty copies over two processes have one effect, and all are answered well", async () => {

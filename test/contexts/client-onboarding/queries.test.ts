@@ -222,7 +222,7 @@ test("of somebody who is erased no form and no answer stays, and TypeForm will b
     select (select count(*) from client_onboarding.form_responses where user_id = ${BIA.userId})
          + (select count(*) from client_onboarding.onboarding_forms where user_id = ${BIA.userId})
            as left`);
-  assert.equal(Number(rows[0]!.left), 0);
+  assert.equal(rows[0]!.left, 0);
   const { rows: queued } = await db.query<{ payload: unknown }>(sql`
     select payload from platform.outbox where kind = 'typeform_webhook'`);
   assert.deepEqual(

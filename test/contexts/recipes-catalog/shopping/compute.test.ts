@@ -19,7 +19,7 @@ before(async () => {
   server = await serveShopping(db.database);
 });
 after(async () => {
-  await server.close();
+  server.close();
   await db.drop();
 });
 
@@ -238,7 +238,7 @@ test("the number of statements does not grow with the menus", async () => {
   const other = await serveShopping(counted);
   const body = { menu_ids: menuIds };
   const answer = await other.call("POST", "/v1/shopping-lists/preview", { body });
-  await other.close();
+  other.close();
   assert.equal(answer.body.data.shopping_items.length, 20);
   assert.equal(seen.length, 4, seen.join("\n"));
   assert.equal(seen[0], "set transaction read only");

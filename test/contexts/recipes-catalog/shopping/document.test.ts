@@ -14,7 +14,7 @@ before(async () => {
   server = await serveShopping(db.database);
 });
 after(async () => {
-  await server.close();
+  server.close();
   await db.drop();
 });
 
@@ -149,6 +149,6 @@ test("without room for a document the answer is 503 with Retry-After", async () 
     return Promise.reject(platformErrors.failure("overloaded", { headers }));
   });
   const answer = await busy.call("POST", PATH, { body: { shopping_items: [rice] } });
-  await busy.close();
+  busy.close();
   assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "1"]);
 });

@@ -19,7 +19,7 @@ before(async () => {
   server = await serveShopping(db.database);
 });
 after(async () => {
-  await server.close();
+  server.close();
   await db.drop();
 });
 
