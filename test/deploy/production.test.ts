@@ -111,10 +111,12 @@ test("the pre-deploy command of railway.json brings an empty database up to date
   const { deploy } = JSON.parse(readFileSync(join(ROOT, "railway.json"), "utf8")) as {
     deploy: { preDeployCommand: string[] };
   };
-  await db.database.query({
-    text: "DROP SCHEMA IF EXISTS auth, iam, products_catalog, platform CASCADE",
+  const { rows: schemas } = await db.database.query<{ names: string }>({
+    text: `SELECT string_agg(quote_ident(nspname), ', ') AS names FROM pg_namespace
+            WHERE nspname <> 'public' AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'`,
     values: [],
   });
+  await db.database.query({ text: `DROP SCHEMA ${schemas[0]!.names} CASCADE`, values: [] });
   await db.database.query({ text: "DROP TABLE public.brigade_migrations", values: [] });
   const [, ...words] = deploy.preDeployCommand[0]!.split(" ");
   const ran = await run(words, settings());
