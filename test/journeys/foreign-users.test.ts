@@ -188,15 +188,12 @@ test("sign-out takes back what was got before, and lets a new sign-in through", 
   assert.equal(await code(near, ahead), "token_invalid");
   // What its refresh token brings later belongs to the same sign-in.
   assert.equal(await code(near, await open(sub, { auth_time: past })), "token_invalid");
-  // The pool's clock may be ahead: for as long a new sign-in is not told from an old one.
-  pools.setClock(6);
-  try {
-    const later = Math.floor(Date.now() / 1000) + 6;
-    const fresh = { auth_time: later, iat: later - 4, exp: later + 600 };
-    assert.equal(await code(near, await open(sub, fresh)), "ok");
-  } finally {
-    pools.setClock(0);
-  }
+  // The pool's clock may be ahead: for as long a new sign-in is not told from an old one. A pool
+  // that is ahead as far as is tolerated shows it a second later.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  const later = Math.floor(Date.now() / 1000) + 5;
+  const fresh = { auth_time: later, iat: later, exp: later + 600 };
+  assert.equal(await code(near, await open(sub, fresh)), "ok");
 });
 
 test("sign-out is for users of the tenant who may not do more, and for foreign ones", async () => {
