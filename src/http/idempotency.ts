@@ -54,14 +54,19 @@ async function runOnce(
   const fingerprint = fingerprintOf(request);
   const earlier = await takeKey(database, claim, fingerprint);
   if (earlier !== undefined) return repeat(earlier, fingerprint);
+  // A row that cannot be brought up to date now says that the request is being carried out, and
+  // later that its answer is gone: neither is worth a failure of what was carried out, or refused.
+  const giveUp = (error: unknown) =>
+    request.log.warn({ event: "idempotency_key_not_settled", error });
+  let reply: Reply;
   try {
-    const reply = await handleUnder(claim, route, request);
-    await settle(database, claim, reply);
-    return reply;
+    reply = await handleUnder(claim, route, request);
   } catch (error) {
-    await releaseKey(database, claim);
+    await releaseKey(database, claim).catch(giveUp);
     throw error;
   }
+  await settle(database, claim, reply).catch(giveUp);
+  return reply;
 }
 
 /** Every transaction of the handler is one of this attempt, and of no other. */

@@ -6,8 +6,11 @@ import type { AnyRequest } from "../../src/http/request.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../src/http/route.ts";
 import { json } from "../../src/http/reply.ts";
 import { requestScope } from "../../src/platform/log.ts";
+import { AppError, platformErrors } from "../../src/platform/errors.ts";
+import type { Database } from "../../src/platform/postgres.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { withDatabase } from "../support/database.ts";
+import { silentLog } from "../support/log.ts";
 
 const { database, drop } = await withDatabase();
 after(drop);
@@ -16,7 +19,7 @@ await database.query(sql`CREATE TABLE effects (key text)`);
 const write = (key: string) =>
   database.withTransaction((tx) => tx.query(sql`INSERT INTO effects VALUES (${key})`));
 
-function routeOf(handler: (request: AnyRequest) => Promise<void>): Route {
+function routeOf(handler: (request: AnyRequest) => Promise<void>, by: Database = database): Route {
   const route = defineRoute({
     method: "POST",
     path: "/v1/effects",
@@ -29,7 +32,7 @@ function routeOf(handler: (request: AnyRequest) => Promise<void>): Route {
       return json(201, { data: 1 });
     },
   });
-  return repeatable(route, database);
+  return repeatable(route, by);
 }
 
 /** Runs it as the pipeline does: in the scope of its request. */
@@ -42,6 +45,7 @@ function run(route: Route, key: string) {
     rawBody: Buffer.from("{}"),
     header: (name: string) => (name === "idempotency-key" ? key : undefined),
     principal: { tenantId: "t", userId: "u" },
+    log: silentLog,
   } as unknown as AnyRequest;
   return requestScope.run(scope, async () => route.handler(request));
 }
@@ -114,4 +118,38 @@ test("what a request begins and leaves to later is no part of it", async () => {
   goOn();
   await later;
   assert.equal(await effectsOf(key), 1);
+});
+
+/** The database goes away once the key is taken: only what the handler does itself still works. */
+function awayAfterTheKey(): Database {
+  let asked = 0;
+  const query: Database["query"] = (statement) => {
+    if (asked++ > 0) throw platformErrors.failure("unavailable");
+    return database.query(statement);
+  };
+  return { ...database, query: async (statement) => query(statement) } as Database;
+}
+
+test("what was carried out is answered, also when its answer cannot be kept", async () => {
+  const key = randomUUID();
+  const route = routeOf(() => write(key).then(() => {}), awayAfterTheKey());
+  assert.equal((await run(route, key)).status, 201);
+  await passTime();
+  await assert.rejects(
+    run(
+      routeOf(() => write(key).then(() => {})),
+      key,
+    ),
+    {
+      code: "idempotency_answer_lost",
+    },
+  );
+  assert.equal(await effectsOf(key), 1);
+});
+
+test("a refusal stays what it is when the key cannot be given back", async () => {
+  const refusing = routeOf(async () => {
+    throw new AppError("teapot", { status: 418, title: "No" });
+  }, awayAfterTheKey());
+  await assert.rejects(run(refusing, randomUUID()), { code: "teapot" });
 });
