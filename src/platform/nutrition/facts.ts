@@ -47,22 +47,21 @@ export function inDefaultUnit(facts: NutriFacts, name: NutrientName): number | u
 }
 
 /**
- * Sums nutrient by nutrient. Amounts come together in the unit of the first one, units of one kind
- * converted; an amount that cannot be converted to it (kcal to g) is left out. Null: nothing to sum.
+ * Sums nutrient by nutrient. Amounts come together in the unit of the first one that is of the
+ * nutrient's own kind, units of one kind converted; an amount that cannot be converted to it (g of
+ * calories) is left out, wherever it stands. Null: nothing to sum.
  */
 export function sumNutriFacts(all: readonly (NutriFacts | null)[]): NutriFacts | null {
   const known = all.filter((facts) => facts !== null);
   if (known.length === 0) return null;
   const sums: Partial<Record<NutrientName, NutrientAmount>> = {};
-  for (const [name] of NUTRIENTS) {
-    for (const facts of known) {
-      const amount = facts[name];
-      if (amount === undefined) continue;
-      const sum = sums[name];
-      const added = sum && convert(amount.value, amount.unit, sum.unit);
-      if (sum === undefined) sums[name] = amount;
-      else if (added !== undefined) sums[name] = { value: sum.value + added, unit: sum.unit };
-    }
+  for (const [name, defaultUnit] of NUTRIENTS) {
+    const amounts = known.flatMap((facts) => facts[name] ?? []);
+    const ofOwnKind = amounts.find((amount) => convert(1, amount.unit, defaultUnit) !== undefined);
+    const unit = (ofOwnKind ?? amounts[0])?.unit;
+    if (unit === undefined) continue;
+    const converted = amounts.flatMap((one) => convert(one.value, one.unit, unit) ?? []);
+    sums[name] = { value: converted.reduce((sum, value) => sum + value, 0), unit };
   }
   return sums;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { derivedOf, totalsOf, type Portion } from "../../../src/contexts/recipes-catalog/totals.ts";
-import { testSeed } from "../../support/size.ts";
+import { testSeed, testSize } from "../../support/size.ts";
 
 const portion = (changes: Partial<Portion> = {}): Portion => ({
   nutri_facts: null,
@@ -50,6 +50,60 @@ test("a meal of nothing, and of recipes of which nothing is known", () => {
   );
   assert.equal(totalsOf([portion({ nutri_facts: {} })]).calories, 0, "known to have none given");
   assert.equal(totalsOf([portion({ total_time: 5 }), portion({ total_time: 90 })]).total_time, 90);
+});
+
+const anyFacts = fc.option(
+  fc.dictionary(
+    fc.constantFrom("calories", "protein", "sodium", "vitamin_a"),
+    fc.record({
+      value: fc.double({ min: 0, max: 1e9, noNaN: true }),
+      unit: fc.constantFrom("g", "mg", "mcg", "kg", "kcal", "IU"),
+    }),
+  ),
+);
+const anyPortion = fc.record({
+  nutri_facts: anyFacts,
+  weight_in_grams: fc.option(fc.nat(10_000_000)),
+  total_time: fc.option(fc.nat()),
+}) as fc.Arbitrary<Portion>;
+const isNear = (one: number | null, other: number | null) =>
+  one === other ||
+  (one !== null &&
+    other !== null &&
+    Math.abs(one - other) <= 1e-9 * Math.max(Math.abs(one), Math.abs(other)));
+
+test("totals do not depend on the order of the recipes, nor on how they are put together", () => {
+  fc.assert(
+    fc.property(fc.array(anyPortion, { maxLength: 12 }), fc.nat(12), (portions, at) => {
+      const { nutri_facts: _facts, ...whole } = totalsOf(portions);
+      const { nutri_facts: _other, ...turned } = totalsOf(portions.toReversed());
+      const parts = [totalsOf(portions.slice(0, at)), totalsOf(portions.slice(at))];
+      const { nutri_facts: _third, ...joined } = totalsOf(parts);
+      for (const [name, value] of Object.entries(whole)) {
+        const key = name as keyof typeof whole;
+        assert.ok(isNear(value, turned[key]), `${name}: ${value}, turned ${turned[key]}`);
+        assert.ok(isNear(value, joined[key]), `${name}: ${value}, joined ${joined[key]}`);
+      }
+    }),
+    { seed: testSeed(), numRuns: testSize(200, 3_000) },
+  );
+});
+
+test("a meal of n times the same recipe has n times its amounts, and the same density and shares", () => {
+  fc.assert(
+    fc.property(anyPortion, fc.integer({ min: 1, max: 20 }), (recipe, count) => {
+      const one = totalsOf([recipe]);
+      const many = totalsOf(Array.from({ length: count }, () => recipe));
+      for (const name of ["calories", "protein", "sodium", "weight_in_grams"] as const) {
+        const wanted = one[name] === null ? null : one[name] * count;
+        assert.ok(isNear(many[name], wanted), name);
+      }
+      for (const name of ["calorie_density", "protein_percentage", "total_time"] as const) {
+        assert.ok(isNear(many[name], one[name]), name);
+      }
+    }),
+    { seed: testSeed(), numRuns: testSize(200, 3_000) },
+  );
 });
 
 test("totals are finite numbers or null, for whatever can be stored", () => {

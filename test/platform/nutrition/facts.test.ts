@@ -51,6 +51,17 @@ test("sums convert units of one kind, and leave out what cannot be converted", (
   assert.equal(sumNutriFacts([]), null);
 });
 
+test("an amount in a unit that says nothing of the nutrient hides no other, wherever it stands", () => {
+  const odd = { vitamin_a: { value: 0, unit: "mcg" }, calories: { value: 1, unit: "un" } } as const;
+  const good = {
+    vitamin_a: { value: 900, unit: "IU" },
+    calories: { value: 500, unit: "kcal" },
+  } as const;
+  assert.deepEqual(sumNutriFacts([odd, good]), good);
+  assert.deepEqual(sumNutriFacts([good, odd]), good);
+  assert.deepEqual(sumNutriFacts([odd]), odd);
+});
+
 test("shares are of grams, density of 100 g, and what is not known is null", () => {
   const facts = readNutriFacts({
     calories: 500,
