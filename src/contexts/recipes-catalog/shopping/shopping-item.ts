@@ -65,7 +65,10 @@ const FIRST: Readonly<Record<ItemOrder, Compare<Sortable>>> = {
   recommended_brands_and_products: textOf("recommended_brands_and_products"),
   substitutes: textOf("substitutes"),
 };
-const USUAL = [byDepartment, byName, byUnit, byProduct, byQuantity, byMeals];
+const USUAL = [
+  ...[byDepartment, byName, byUnit, byProduct, byQuantity, byMeals],
+  ...[textOf("recommended_brands_and_products"), textOf("substitutes")],
+];
 
 /**
  * Ascending by one attribute, null last; what is equal there by department, name, unit and product,

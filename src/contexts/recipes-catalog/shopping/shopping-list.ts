@@ -1,6 +1,14 @@
 import { MEASURE_UNITS, type MeasureUnit } from "../../../platform/nutrition/nutrients.ts";
 import { unitKind } from "../../../platform/nutrition/units.ts";
-import { believed, inGrams, inLineUnit, lineUnit, rounded, sumOf } from "./measures.ts";
+import {
+  believed,
+  inGrams,
+  inLineUnit,
+  lineUnit,
+  rounded,
+  sumOf,
+  type Densities,
+} from "./measures.ts";
 import {
   compareText,
   sortItems,
@@ -111,22 +119,35 @@ function toBuy(eaten: number, product: ShoppingProduct): number {
   return eaten / (believed(product.cooking_factor) ?? 1) / (believed(product.edible_yield) ?? 1);
 }
 
-/** One line for each name and unit, however the name is capitalised. */
+/** One line for each name and kind of unit, however the name is capitalised. */
 function unmatchedLines(ingredients: readonly PlacedIngredient[]): ShoppingItem[] {
   const lines = groupBy(
     ingredients,
-    ({ name, unit }) => `${unit}\n${name.normalize("NFC").trim().toLowerCase()}`,
+    ({ name, unit }) => `${unmatchedUnit(unit)}\n${name.normalize("NFC").trim().toLowerCase()}`,
   );
   return [...lines.values()].map((parts) => ({
     product_id: null,
     shopping_name: parts.map(({ name }) => name.trim()).toSorted(compareText)[0]!,
-    unit: parts[0]!.unit,
-    quantity: rounded(sumOf(parts.map(({ quantity }) => quantity))),
+    unit: unmatchedUnit(parts[0]!.unit),
+    quantity: rounded(
+      sumOf(
+        parts.map(({ quantity, unit }) =>
+          inLineUnit(quantity, unit, unmatchedUnit(unit), UNKNOWN)!,
+        ),
+      ),
+    ),
     meals_names: uniqueNames(parts.map(({ mealName }) => mealName)),
     store_department_name: null,
     recommended_brands_and_products: null,
     substitutes: null,
   }));
+}
+
+/** Nobody knows its density, but grams and kilograms of it are the same line all the same. */
+const UNKNOWN: Densities = Object.freeze({ kg_per_unit: null, liters_per_kg: null });
+
+function unmatchedUnit(unit: MeasureUnit): MeasureUnit {
+  return MEASURE_UNITS.includes(unit) ? lineUnit(unit, UNKNOWN, false) : unit;
 }
 
 /** `Map.groupBy`, which Node 20 has not got. */

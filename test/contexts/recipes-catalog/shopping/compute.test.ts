@@ -90,15 +90,15 @@ test("a menu's list holds what its meals need, with the meals, by department", a
       {
         ...unknown,
         shopping_name: "Raiz rara",
-        unit: "xícara",
-        quantity: 4,
+        unit: "ml",
+        quantity: 960,
         meals_names: ["Almoço", "Jantar"],
       },
       {
         ...unknown,
         shopping_name: "Sal",
-        unit: "pitada",
-        quantity: 2,
+        unit: "g",
+        quantity: 0.6,
         meals_names: ["Almoço", "Jantar"],
       },
     ],
@@ -113,8 +113,8 @@ test("a menu's list holds what its meals need, with the meals, by department", a
     [
       ["Banana", 600],
       ["Arroz integral", 200],
-      ["Raiz rara", 2],
-      ["Sal", 1],
+      ["Raiz rara", 480],
+      ["Sal", 0.3],
     ],
   );
 });

@@ -78,7 +78,7 @@ test("a kept list is drawn with what is ticked off, dated by its making", async 
   const list = (await server.call("GET", `/v1/shopping-lists/${id}`)).body.data;
   const open = await draw({ shopping_list_id: id });
   assert.equal(open.status, 201);
-  assert.match(await textOf(open.bytes), /Outros 3 fatia Couve Refeições: Almoço/);
+  assert.match(await textOf(open.bytes), /Outros 75 g Couve Refeições: Almoço/);
   const { info } = await readPdf(open.bytes);
   const seconds = list.created_at.replaceAll(/[-:T]|\.\d+/g, "");
   assert.equal(info["CreationDate"], `D:${seconds}`);
