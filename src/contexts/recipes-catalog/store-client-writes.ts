@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { platformErrors } from "../../platform/errors.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
@@ -27,7 +28,8 @@ export interface ClientWriter {
     now: Date,
   ): Promise<Versioned>;
   /**
-   * Locks the client, lets `change` make its new state, and stores that under the next version.
+   * Locks the client, lets `change` make its new state, and stores that under the next version if
+   * it is anything new.
    * @throws AppError `not_found`, `permission_denied`, `version_conflict`
    */
   change(
@@ -74,6 +76,12 @@ export function createClientWriter(database: Database): ClientWriter {
       database.withTransaction(async (tx) => {
         const stored = await lockClient(tx, id, caller, expectedVersion);
         const { fields, tags } = change(stored);
+        const hasNewTags =
+          tags !== undefined &&
+          (await replaceTags(tx, "client", id, stored.author_id, stored.tenant_id, tags));
+        if (!hasNewTags && isDeepStrictEqual({ ...fields }, { ...stored })) {
+          return { id, version: stored.version };
+        }
         await tx.query(sql`
           update recipes_catalog.clients
              set version = version + 1, updated_at = ${now}, name = ${fields.name},
@@ -82,9 +90,6 @@ export function createClientWriter(database: Database): ClientWriter {
                  address = ${jsonText(fields.address)}::jsonb,
                  onboarding_data = ${jsonText(fields.onboarding_data)}::jsonb
            where id = ${id}`);
-        if (tags !== undefined) {
-          await replaceTags(tx, "client", id, stored.author_id, stored.tenant_id, tags);
-        }
         return { id, version: stored.version + 1 };
       }),
 

@@ -15,6 +15,7 @@ interface LockedMenu {
 /**
  * Makes the grid of a locked menu exactly this one. Its meals belong to the menu from now on, and
  * leave the grid they stood in; meals that were in the old grid only belong to no menu any more.
+ * @returns whether the grid was another one before
  * @throws AppError `not_found` for a meal that is not there, `permission_denied` for one of another
  *   author
  */
@@ -24,9 +25,10 @@ export async function replaceGrid(
   caller: Caller,
   grid: readonly PlacedMeal[],
   now: Date,
-): Promise<void> {
+): Promise<boolean> {
   const mealIds = [...new Set(grid.map(({ mealId }) => mealId))];
   await lockMeals(tx, menu, mealIds);
+  if (await isGridOf(tx, menu.id, grid)) return false;
   const placed = await withCopies(tx, menu, caller, grid, now);
   await clearPlaces(tx, menu, mealIds, now);
   await tx.query(sql`
@@ -39,6 +41,21 @@ export async function replaceGrid(
     update recipes_catalog.meals
        set menu_id = ${menu.id}, version = version + 1, updated_at = ${now}
      where id = any(${mealIds}::uuid[]) and menu_id is distinct from ${menu.id}`);
+  return true;
+}
+
+async function isGridOf(tx: Transaction, menuId: string, grid: readonly PlacedMeal[]) {
+  const { rows } = await tx.query<PlacedMeal>(sql`
+    select meal_id as "mealId", week, weekday, meal_type, hour::text as hour
+      from recipes_catalog.menu_meals where menu_id = ${menuId}`);
+  if (rows.length !== grid.length) return false;
+  const places = new Set(rows.map(placeText));
+  return grid.every((place) => places.has(placeText(place)));
+}
+
+function placeText({ mealId, week, weekday, meal_type: mealType, hour }: PlacedMeal): string {
+  const time = hour?.length === 5 ? `${hour}:00` : hour;
+  return JSON.stringify([mealId, week, weekday, mealType, time]);
 }
 
 async function lockMeals(tx: Transaction, menu: LockedMenu, ids: readonly string[]) {

@@ -12,7 +12,12 @@ import type { MealOf, Recipe, Versioned } from "./recipe.ts";
 import { copyMeal } from "./store-meal-copy.ts";
 import { lockMenu, placeMeal, unplaceMeal } from "./store-meal-places.ts";
 import { lockMeal, refreshMeal, type LockedMeal } from "./store-meal-totals.ts";
-import { discardRecipes, insertRecipes, updateRecipes } from "./store-recipe-rows.ts";
+import {
+  discardRecipes,
+  insertRecipes,
+  updateRecipes,
+  type IdentifiedRecipe,
+} from "./store-recipe-rows.ts";
 import { recipesOfMeal } from "./store-recipe-writes.ts";
 import { replaceTags } from "./store-tags.ts";
 import type { Tag } from "./tag.ts";
@@ -102,7 +107,10 @@ export function createMealWriter(database: Database): MealWriter {
         const recipes = await recipesOfMeal(tx, id);
         const content = change({ meal, recipes, tenant_id, author_id });
         const isMoved = menuId !== undefined && menuId !== locked.menuId;
-        const isSame = isDeepStrictEqual(content.meal, meal) && content.tags === undefined;
+        const hasNewTags =
+          content.tags !== undefined &&
+          (await replaceTags(tx, "meal", id, author_id, tenant_id, content.tags));
+        const isSame = isDeepStrictEqual(content.meal, meal) && !hasNewTags;
         if (isSame && content.recipes === undefined && !isMoved) {
           return { id, version: locked.version };
         }
@@ -110,9 +118,6 @@ export function createMealWriter(database: Database): MealWriter {
         await updateMeal(tx, id, content.meal);
         if (content.recipes !== undefined) {
           await writeRecipes(tx, locked, recipes, content.recipes, now);
-        }
-        if (content.tags !== undefined) {
-          await replaceTags(tx, "meal", id, author_id, tenant_id, content.tags);
         }
         return { id, version: await refreshMeal(tx, id, now) };
       }),
@@ -193,19 +198,17 @@ async function writeRecipes(
   );
   const added = wanted.filter(({ isNew }) => isNew).map(({ recipe }) => recipe);
   await insertRecipes(tx, meal, added, now);
-  const changed = wanted.filter(({ recipe, isNew, tags }) => {
-    const { id, ...content } = recipe;
-    return !isNew && (tags !== undefined || !isDeepStrictEqual(content, stored.get(id)));
-  });
-  await updateRecipes(
-    tx,
-    changed.map(({ recipe }) => recipe),
-    now,
-  );
+  const changed: IdentifiedRecipe[] = [];
   for (const { recipe, isNew, tags } of wanted) {
-    if (tags === undefined || (isNew && tags.length === 0)) continue;
-    await replaceTags(tx, "recipe", recipe.id, meal.authorId, meal.tenantId, tags);
+    const { id, ...content } = recipe;
+    const hasNewTags =
+      tags !== undefined &&
+      !(isNew && tags.length === 0) &&
+      (await replaceTags(tx, "recipe", id, meal.authorId, meal.tenantId, tags));
+    const isSame = !hasNewTags && isDeepStrictEqual(content, stored.get(id));
+    if (!isNew && !isSame) changed.push(recipe);
   }
+  await updateRecipes(tx, changed, now);
 }
 
 async function lockOwnMeal(

@@ -29,7 +29,7 @@ export interface MenuWriter {
     },
     now: Date,
   ): Promise<Versioned>;
-  /** @param mealIds those of the new grid */
+  /** A change that changes nothing makes no version. @param mealIds those of the new grid */
   change(
     place: MenuAddress,
     caller: Caller,
@@ -77,10 +77,14 @@ export function createMenuWriter(database: Database): MenuWriter {
         const { menuId: id } = place;
         const { tenant_id: tenantId, author_id: authorId } = stored;
         const { grid, tags, description = stored.description } = change(stored);
-        if (grid !== undefined) {
-          await replaceGrid(tx, { id, tenantId, authorId }, caller, grid, now);
+        const hasNewGrid =
+          grid !== undefined &&
+          (await replaceGrid(tx, { id, tenantId, authorId }, caller, grid, now));
+        const hasNewTags =
+          tags !== undefined && (await replaceTags(tx, "menu", id, authorId, tenantId, tags));
+        if (!hasNewGrid && !hasNewTags && description === stored.description) {
+          return { id, version: stored.version };
         }
-        if (tags !== undefined) await replaceTags(tx, "menu", id, authorId, tenantId, tags);
         await tx.query(sql`
           update recipes_catalog.menus
              set version = version + 1, updated_at = ${now}, description = ${description}

@@ -81,11 +81,11 @@ export function createRecipeWriter(database: Database): RecipeWriter {
       database.withTransaction(async (tx) => {
         const { version, ...stored } = await lockRecipe(tx, caller, id, expectedVersion);
         const { recipe, tags } = change(stored);
-        if (tags === undefined && isDeepStrictEqual(recipe, stored.recipe)) return { id, version };
+        const hasNewTags =
+          tags !== undefined &&
+          (await replaceTags(tx, "recipe", id, stored.author_id, stored.tenant_id, tags));
+        if (!hasNewTags && isDeepStrictEqual(recipe, stored.recipe)) return { id, version };
         await updateRecipes(tx, [{ ...recipe, id }], now);
-        if (tags !== undefined) {
-          await replaceTags(tx, "recipe", id, stored.author_id, stored.tenant_id, tags);
-        }
         await refreshMeal(tx, stored.meal_id, now);
         return { id, version: version + 1 };
       }),

@@ -19,6 +19,7 @@ const ASSOCIATIONS: Readonly<Record<TagParent, Association>> = {
 /**
  * Gives the parent exactly these tags. What other parents have stays; a tag that nobody has any
  * more is gone.
+ * @returns whether the parent had others before
  */
 export async function replaceTags(
   tx: Transaction,
@@ -27,11 +28,11 @@ export async function replaceTags(
   authorId: string,
   tenantId: string,
   tags: readonly Tag[],
-): Promise<void> {
+): Promise<boolean> {
   const { table, parentId: column } = ASSOCIATIONS[parent];
   const [keys, values] = [tags.map(({ key }) => key), tags.map(({ value }) => value)];
   const wanted = sql`unnest(${keys}::text[], ${values}::text[]) as wanted (key, value)`;
-  await addTags(tx, parent, authorId, tenantId, {
+  const addedCount = await addTags(tx, parent, authorId, tenantId, {
     labels: sql`select wanted.key, wanted.value from ${wanted}`,
     pairs: sql`select ${parentId}::uuid, t.id from ${wanted}
       join shared_kernel.tags t on t.key = wanted.key and t.value = wanted.value`,
@@ -43,6 +44,7 @@ export async function replaceTags(
        and not exists (select from ${wanted} where wanted.key = t.key and wanted.value = t.value)
     returning a.tag_id`);
   if (rows.length > 0) await removeUnused(tx, rows.map((row) => row.tag_id).toSorted(byNumber));
+  return addedCount + rows.length > 0;
 }
 
 /** Gives copies the tags of what they were copied from, as tags of their own author. */
@@ -76,15 +78,17 @@ interface Additions {
   readonly pairCount: number;
 }
 
+/** @returns how many of the pairs are new */
 async function addTags(
   tx: Transaction,
   parent: TagParent,
   authorId: string,
   tenantId: string,
   { labels, pairs, pairCount }: Additions,
-): Promise<void> {
-  if (pairCount === 0) return;
+): Promise<number> {
+  if (pairCount === 0) return 0;
   const { table, parentId: column } = ASSOCIATIONS[parent];
+  let addedCount = 0;
   // A tag can lose its last parent elsewhere between the two statements: then it is made again.
   for (let attempt = 1; attempt <= tagLimits.addAttemptsMax; attempt++) {
     await tx.query(sql`
@@ -92,14 +96,16 @@ async function addTags(
       select ${tenantId}::uuid, ${authorId}::uuid, ${parent}::text, label.key, label.value
         from (${labels}) as label order by label.key, label.value
       on conflict on constraint tags_label do nothing`);
-    const { rows } = await tx.query<{ held: number }>(sql`
+    const { rows } = await tx.query<{ held: number; added: number }>(sql`
       with held as (
         ${pairs} where t.author_id = ${authorId} and t.type = ${parent} for key share of t
       ), added as (
         insert into ${table} (${column}, tag_id) select * from held on conflict do nothing
+        returning tag_id
       )
-      select count(*) as held from held`);
-    if (rows[0]!.held === pairCount) return;
+      select (select count(*) from held) as held, (select count(*) from added) as added`);
+    addedCount += rows[0]!.added;
+    if (rows[0]!.held === pairCount) return addedCount;
   }
   throw platformErrors.failure("overloaded", { note: "tags were removed each time" });
 }

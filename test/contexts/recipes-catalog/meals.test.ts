@@ -168,14 +168,9 @@ test("a whole meal may be sent back, and like is stored and answered", async () 
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   const read = await kitchen.read(path);
   assert.deepEqual(
-    { ...read, updated_at: 0, recipes: read.recipes.map(withoutVersion) },
-    {
-      ...before,
-      updated_at: 0,
-      like: false,
-      version: 2,
-      recipes: before.recipes.map(withoutVersion),
-    },
+    { ...read, updated_at: 0 },
+    { ...before, updated_at: 0, like: false, version: 2 },
+    "the recipes are the same ones, in the same version",
   );
   assert.equal((await kitchen.read("/v1/meals/search?like=false")).length, 1);
   assert.equal(
@@ -183,10 +178,9 @@ test("a whole meal may be sent back, and like is stored and answered", async () 
     409,
     "it is old now",
   );
-  const nothing = await call("PATCH", path, { body: { like: false } });
+  const nothing = await call("PATCH", path, { body: { like: false, tags: read.tags } });
   assert.equal(nothing.body.data.version, 2, "nothing is new");
 });
-const withoutVersion = ({ version: _version, updated_at: _at, ...recipe }: any) => recipe;
 
 test("a meal takes its place along to another menu, and gives it up when it goes nowhere", async () => {
   const [from, to] = [await insertMenu(database), await insertMenu(database)];
