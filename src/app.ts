@@ -14,6 +14,7 @@ import { issuerChecks, type IssuerKeys } from "./auth/issuers/key-set-health.ts"
 import type { IssuerRegistry } from "./auth/issuers/registry.ts";
 import type { KeyRing } from "./auth/keys/key-ring.ts";
 import { createBlockOf } from "./auth/network/blocks.ts";
+import { locateCallers } from "./auth/locate-callers.ts";
 import { createCountryOf } from "./auth/network/country.ts";
 import { createSealer } from "./auth/keys/sealer.ts";
 import { createMailboxRoutes } from "./auth/mail/dev-mailbox.ts";
@@ -35,6 +36,7 @@ import {
 } from "./auth/tenants/standing.ts";
 import type { VerifySignature } from "./auth/verify-pool.ts";
 import { createClientOnboarding, erasingForms } from "./contexts/client-onboarding/index.ts";
+import { recordIamEvents } from "./auth/audit/of-iam.ts";
 import { createIam, type Iam } from "./contexts/iam/index.ts";
 import {
   createProductsCatalog,
@@ -102,9 +104,10 @@ export function createApp(ports: AppPorts): App {
   const policyOf = createPolicyOf({ database, documents, config });
   const blockOf = createBlockOf({ database, documents, clock });
   const sealer = createSealer(config);
+  const countryOf = createCountryOf({ config, log });
   const iam = createIam({
-    database,
-    invalidate: ports.invalidate,
+    ...ports,
+    record: recordIamEvents,
     ownIssuer: config.publicUrl,
     foreignIssuers: config.issuers,
     documents,
@@ -129,7 +132,7 @@ export function createApp(ports: AppPorts): App {
       authenticate,
       policyOf,
       blockOf,
-      countryOf: createCountryOf({ config, log }),
+      countryOf,
       sealer,
       queueMail: createQueueMail(sealer),
       documents,
@@ -137,7 +140,7 @@ export function createApp(ports: AppPorts): App {
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
     ...createMailboxRoutes({ database, sealer, config }),
-    ...contextRoutes(ports, iam),
+    ...contextRoutes(ports, locateCallers(iam.routes, countryOf)),
     ...createHealthRoutes({ checks: healthChecks(ports), isReady: () => ports.isReady() }),
   ].map((route) => (mayBeRepeated(route) ? repeatable(route, database) : route));
   const routes = config.docs
@@ -167,7 +170,7 @@ export function createApp(ports: AppPorts): App {
 }
 
 /** The business contexts. None knows another: what one needs of another is joined here. */
-function contextRoutes(ports: AppPorts, iam: Iam): Route[] {
+function contextRoutes(ports: AppPorts, ofIam: readonly Route[]): Route[] {
   const { database, clock, log, config, drawDocument } = ports;
   const products = createProductsCatalog({ database, clock, log });
   const onboarding = createClientOnboarding({ database, clock, config });
@@ -179,7 +182,7 @@ function contextRoutes(ports: AppPorts, iam: Iam): Route[] {
     findProductTexts,
     shopping: { findShoppingProducts, drawDocument },
   });
-  return [...products.routes, ...recipes.routes, ...onboarding.routes, ...iam.routes];
+  return [...products.routes, ...recipes.routes, ...onboarding.routes, ...ofIam];
 }
 
 /** Every POST of a business resource that writes: a client that lost the answer asks again. */

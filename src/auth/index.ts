@@ -2,6 +2,7 @@
  * What the authentication system shows to contexts and entry points. Contexts import types only.
  */
 import type { ContextName, Principal } from "../http/principal.ts";
+import type { AnyRequest } from "../http/request.ts";
 import type { Rejection } from "../platform/errors.ts";
 import type { Transaction } from "../platform/postgres.ts";
 
@@ -17,6 +18,8 @@ export interface RoleGrants {
   readonly tenantId: string;
   readonly roles: Readonly<Partial<Record<ContextName, readonly string[]>>>;
   readonly permissions: Readonly<Partial<Record<ContextName, readonly string[]>>>;
+  /** When the first of these roles ends, seconds since the epoch. Absent: none does by itself. */
+  readonly until?: number;
 }
 
 /** A role by its name: worth what the catalogue says of it. */
@@ -145,6 +148,29 @@ export type GiveAdministrator = (
   tx: Transaction,
   user: { readonly userId: string },
 ) => Promise<void>;
+
+/** What the iam context tells the audit log. */
+export interface IamEvent {
+  readonly action:
+    | "user.create"
+    | "user.discard"
+    | "role.assign"
+    | "role.remove"
+    | "role.create"
+    | "role.change";
+  /** A user id, `cli` or `system`. */
+  readonly actor: string;
+  /** The user it was done to. */
+  readonly subject?: string;
+  readonly tenantId: string;
+  /** The role, with what became of it. */
+  readonly reason?: string;
+  /** Where it was asked from. */
+  readonly request?: AnyRequest | undefined;
+}
+
+/** Writes events in the transaction of what they tell. Implemented by `auth/audit/of-iam.ts`. */
+export type RecordIamEvents = (tx: Transaction, events: readonly IamEvent[]) => Promise<void>;
 
 /** A value on a cache hit, a promise only when we must wait. */
 export type Authenticate = (

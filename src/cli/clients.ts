@@ -5,7 +5,7 @@ import { DEFAULT_TENANT_ID, normaliseUuid } from "../platform/ids.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientLimits, pagingLimits } from "../platform/limits.ts";
 import { CommandFailure, defineCommand, EXIT, UsageError } from "./command.ts";
-import { assertRolesExist, readRoleName, withDirectory, type Directory } from "./directory.ts";
+import { assertRolesExist, CLI, readRoleName, withDirectory, type Directory } from "./directory.ts";
 import { toTable, type Terminal } from "./terminal.ts";
 
 const json = { type: "boolean", description: "JSON in place of lines" } as const;
@@ -56,7 +56,7 @@ export const clientCommands = [
         const { client, secret } = await clients.create(request, BY);
         const { id: userId, tenantId } = client;
         for (const role of roles)
-          await directory.iam.users.assignRole({ userId, tenantId, ...role });
+          await directory.iam.users.assignRole({ userId, tenantId, ...role, by: CLI });
         print(terminal, values.json, client, secret);
       }),
   }),

@@ -1,5 +1,6 @@
 import { createAccounts, type Accounts } from "../auth/accounts/accounts.ts";
 import type { Account } from "../auth/accounts/store.ts";
+import { recordIamEvents } from "../auth/audit/of-iam.ts";
 import type { Invalidate } from "../auth/index.ts";
 import { createPasswordJudge } from "../auth/password/judge.ts";
 import { createInlinePasswords } from "../auth/password/run-tasks.ts";
@@ -23,6 +24,9 @@ export interface Directory extends Workspace {
   readonly metrics: Metrics;
 }
 
+/** Who changes roles on the command line, for the audit log: above every rank. */
+export const CLI = Object.freeze({ actor: "cli" });
+
 /** A role as it is written in a command: `recipes_catalog:meal_manager`. */
 export interface RoleName {
   readonly context: ContextName;
@@ -37,7 +41,13 @@ export async function withDirectory<T>(
     const { config, database } = workspace;
     // Nothing is cached in this process; the servers read what is taken away from the log.
     const invalidate = createInvalidate({ generations: { bump: () => {} } });
-    const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
+    const iam = createIam({
+      database,
+      invalidate,
+      record: recordIamEvents,
+      clock: systemClock,
+      ownIssuer: config.publicUrl,
+    });
     const passwords = createInlinePasswords(config.passwordHash);
     const policyOf = createFreshPolicyOf({ database, config });
     const metrics = createMetrics();

@@ -1,5 +1,5 @@
 import { defineCommand, EXIT, UsageError, type CommandInput } from "./command.ts";
-import { assertRolesExist, findUser, readRoleName, withDirectory } from "./directory.ts";
+import { assertRolesExist, CLI, findUser, readRoleName, withDirectory } from "./directory.ts";
 import { DEFAULT_TENANT_ID } from "../platform/ids.ts";
 import { cliLimits } from "../platform/limits.ts";
 import { CONTEXTS } from "../http/principal.ts";
@@ -15,6 +15,7 @@ type Change = (directory: Parameters<typeof findUser>[0], role: RoleOfUser) => P
 interface RoleOfUser extends ReturnType<typeof readRoleName> {
   readonly userId: string;
   readonly tenantId: string;
+  readonly by: typeof CLI;
 }
 
 async function changeRole(
@@ -25,7 +26,7 @@ async function changeRole(
   const role = readRoleName(positionals[1]!);
   return await withDirectory(terminal, async (directory) => {
     const user = await findUser(directory, positionals[0]!);
-    await change(directory, { ...role, userId: user.id, tenantId: user.tenantId });
+    await change(directory, { ...role, userId: user.id, tenantId: user.tenantId, by: CLI });
     terminal.out(`${user.id} ${outcome} ${role.context}:${role.name}`);
     return EXIT.ok;
   });

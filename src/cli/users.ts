@@ -2,7 +2,7 @@ import { EVERY_TENANT, type User } from "../contexts/iam/index.ts";
 import { DEFAULT_TENANT_ID, randomToken } from "../platform/ids.ts";
 import { cliLimits } from "../platform/limits.ts";
 import { CommandFailure, defineCommand, EXIT, UsageError } from "./command.ts";
-import { assertRolesExist, readRoleName, withDirectory, type Directory } from "./directory.ts";
+import { assertRolesExist, CLI, readRoleName, withDirectory, type Directory } from "./directory.ts";
 import { toTable, type Terminal } from "./terminal.ts";
 import { userStandingCommands } from "./users-standing.ts";
 
@@ -43,7 +43,8 @@ export const userCommands = [
           { actor: "cli", emailVerified: true },
         );
         const { id, tenantId } = account;
-        for (const role of roles) await iam.users.assignRole({ userId: id, tenantId, ...role });
+        for (const role of roles)
+          await iam.users.assignRole({ userId: id, tenantId, ...role, by: CLI });
         const made = { id, email: account.email, ...(isGenerated ? { password } : {}) };
         const lines = Object.entries(made).map(([key, value]) => `${key}: ${value}`);
         for (const line of values.json === true ? [JSON.stringify(made)] : lines) {

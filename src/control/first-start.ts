@@ -1,5 +1,6 @@
 import { randomToken } from "../platform/ids.ts";
 import { createAccounts } from "../auth/accounts/accounts.ts";
+import { recordIamEvents } from "../auth/audit/of-iam.ts";
 import type { Invalidate } from "../auth/index.ts";
 import { hashPassword } from "../auth/password/hash.ts";
 import { createIam } from "../contexts/iam/index.ts";
@@ -45,7 +46,13 @@ export async function fillEmptyDatabase(
 ): Promise<void> {
   // Nobody holds a token yet, so there is nothing to take back.
   const invalidate: Invalidate = () => ({ number: undefined });
-  const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
+  const iam = createIam({
+    database,
+    invalidate,
+    record: recordIamEvents,
+    clock: systemClock,
+    ownIssuer: config.publicUrl,
+  });
   const accounts = createAccounts({
     database,
     passwords: { hash: async () => hash },

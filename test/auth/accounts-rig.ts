@@ -33,6 +33,7 @@ import { verifyInline } from "../../src/auth/verify-pool.ts";
 import { createRequestDeliverers } from "../../src/control/mail-delivery.ts";
 import { peopleOf } from "../../src/app.ts";
 import { createIsTenantActive } from "../../src/auth/tenants/standing.ts";
+import { recordIamEvents } from "../../src/auth/audit/of-iam.ts";
 import { createIam } from "../../src/contexts/iam/index.ts";
 import type { RateLimit } from "../../src/http/admission.ts";
 import { createPipeline, type Pipeline } from "../../src/http/pipeline.ts";
@@ -99,7 +100,13 @@ export async function startApp(options: AppOptions) {
   lease.grant(clock.monotonicMs(), clock.nowMs(), 3_600_000);
   const metrics = createMetrics();
   const invalidate = createInvalidate({ generations });
-  const iam = createIam({ database, invalidate, ownIssuer: config.publicUrl });
+  const iam = createIam({
+    database,
+    invalidate,
+    record: recordIamEvents,
+    clock,
+    ownIssuer: config.publicUrl,
+  });
   const issuer = { ...createLocalIssuer(config, keyRing), staleMs: 3_600_000 };
   const cache = createAuthCache({
     shared,

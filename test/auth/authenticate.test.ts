@@ -197,3 +197,20 @@ test("admissions are logged with a digest, and no part of a token is", async () 
     for (const text of rig.texts) assert.ok(!text.includes(part.slice(0, 24)));
   }
 });
+
+test("a role that ends keeps nobody in memory past its end", async () => {
+  const rig = createRig();
+  const token = freshToken();
+  const grants = rig.rows.grants!;
+  rig.rows.grants = { ...grants, until: rig.clock.nowSeconds() + 3 };
+  assert.equal(await rig.ask(token), "ok");
+  rig.clock.advanceMs(2_000);
+  assert.equal(await rig.ask(token), "ok");
+  assert.equal(rig.counts.roles, 1, "until then it is in memory");
+  rig.rows.grants = { ...grants, permissions: {} };
+  rig.clock.advanceMs(1_000);
+  assert.equal(rig.known(token), undefined);
+  const principal = await rig.authenticate(token);
+  assert.deepEqual("permissions" in principal && principal.permissions, {});
+  assert.equal(rig.counts.roles, 2);
+});

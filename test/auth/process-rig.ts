@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createAuthenticate } from "../../src/auth/authenticate.ts";
 import { createAuthCache } from "../../src/auth/cache/auth-cache.ts";
+import { createDocumentCache } from "../../src/auth/cache/document-cache.ts";
 import { createGenerations } from "../../src/auth/cache/generations.ts";
 import { createLease } from "../../src/auth/cache/lease.ts";
 import type { InvalidationKey } from "../../src/auth/index.ts";
@@ -12,6 +13,7 @@ import { createIsForeignRevoked } from "../../src/auth/revocation/revoked-tokens
 import { createLoadSession } from "../../src/auth/session/store.ts";
 import { tokenDigest } from "../../src/auth/token/digest.ts";
 import { verifyInline } from "../../src/auth/verify-pool.ts";
+import { recordIamEvents } from "../../src/auth/audit/of-iam.ts";
 import { createIam } from "../../src/contexts/iam/index.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { isRejection } from "../../src/platform/errors.ts";
@@ -46,7 +48,14 @@ export async function startProcess(options: ProcessOptions) {
   const metrics = createMetrics();
   const database = createDatabase({ url, connections: 4, applicationName: "test", log });
   const invalidate = createInvalidate({ generations });
-  const iam = createIam({ database, invalidate, ownIssuer: OWN });
+  const iam = createIam({
+    database,
+    invalidate,
+    record: recordIamEvents,
+    clock,
+    ownIssuer: OWN,
+    documents: createDocumentCache({ generations, lease, clock, metrics }),
+  });
   const issuer = { ...makeIssuer([key]), staleMs: leaseMs };
   const cache = createAuthCache({
     shared,

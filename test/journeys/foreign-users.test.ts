@@ -40,7 +40,7 @@ before(async () => {
   near = await startServer({ databaseUrl: db.url, env: { ...env, HTTP_THREADS: "2" } });
   far = await startServer({ databaseUrl: db.url, env });
   const administrator = await callers.makeCaller();
-  await callers.give(administrator, ["iam:manage_users", "iam:manage_roles"]);
+  await callers.give(administrator, ["iam:manage_users", "iam:manage_roles", "iam:view_audit_log"]);
   admin = (await callers.openTokens(administrator)).accessToken;
   const other = await callers.makeCaller();
   await callers.give(other, ["iam:manage_users"]);

@@ -211,14 +211,23 @@ export async function openRouteTable() {
       String(await insertForm(database.database, newId(), { userId: id, tenantId })),
     block_id: () => made("/v1/admin/network-blocks", { network: "203.0.113.0/24" }),
     context: async () => "recipes_catalog",
-    name: async ({ method }) => {
-      if (method !== "PATCH") return "user";
-      const name = `role_${newId().replaceAll("-", "_")}`;
-      const role = { context: "recipes_catalog", name, permissions: [] };
-      await ask({ method: "POST", path: "/v1/roles", token: administrator.token, body: role });
+    name: async ({ method }, _, path) => {
+      const name = await emptyRole();
+      const [held] = /^\/v1\/users\/[^/]+\/roles/.exec(path) ?? [];
+      if (method !== "DELETE" || held === undefined) return name;
+      const body = { role: { context: "recipes_catalog", name } };
+      await ask({ method: "POST", path: held, token: administrator.token, body });
       return name;
     },
   };
+
+  /** A role that permits nothing: who may give roles may give it, whatever he may do himself. */
+  async function emptyRole(): Promise<string> {
+    const name = `role_${newId().replaceAll("-", "_")}`;
+    const body = { context: "recipes_catalog", name, permissions: [] };
+    await ask({ method: "POST", path: "/v1/roles", token: administrator.token, body });
+    return name;
+  }
 
   async function goodRequest(operation: Operation, caller: TestCaller): Promise<GoodRequest> {
     let { path } = operation;
@@ -267,7 +276,11 @@ export async function openRouteTable() {
       case "POST /v1/users":
         return { user_id: id };
       case "POST /v1/roles":
-        return { ...example, name: `role_${id.replaceAll("-", "_")}` };
+        return { ...example, name: `role_${id.replaceAll("-", "_")}`, permissions: [] };
+      case "PATCH /v1/roles/{context}/{name}":
+        return { permissions: [] };
+      case "POST /v1/users/{user_id}/roles":
+        return { role: { context: "recipes_catalog", name: await emptyRole() } };
       case "POST /v1/roles/{context}/{name}/users":
         return { user_ids: [(await callers.makeCaller()).id] };
       case "POST /v1/products":

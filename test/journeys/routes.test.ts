@@ -228,9 +228,12 @@ test("what belongs to a tenant or to somebody else is not there for others", asy
     const { path, body } = await table.goodRequest(operation, victim);
     const answer = await table.ask({ method, path, body, token: stranger.token });
     if (operation.label === "POST /v1/roles/{context}/{name}/users") {
-      expect(operation, answer, [200], "another tenant");
-      assert.deepEqual(answer.body.data.assigned, []);
-      assert.deepEqual(answer.body.data.unknown, body.user_ids);
+      expect(operation, answer, [422], "another tenant's role");
+      const common = "/v1/roles/recipes_catalog/user/users";
+      const given = await table.ask({ method, path: common, body, token: stranger.token });
+      expect(operation, given, [200], "another tenant");
+      assert.deepEqual(given.body.data.assigned, []);
+      assert.deepEqual(given.body.data.unknown, body.user_ids);
     } else expect(operation, answer, [404], "another tenant");
   }
   const listed = await table.ask({ method: "GET", path: "/v1/users", token: stranger.token });

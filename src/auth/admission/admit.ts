@@ -223,7 +223,8 @@ export class Admission {
       const refused = Object.freeze({ ...outcome, who: Object.freeze(who) });
       return { outcome: this.#refuse(refused, token, address, claims), isCurrent };
     }
-    const expiresAt = claims.expiresAt;
+    // A role that ends must not be worth anything a moment longer.
+    const expiresAt = Math.min(claims.expiresAt, found?.grants?.until ?? claims.expiresAt);
     cache.fill(token, { claims, principal: outcome, expiresAt, indexes, captured, ...again });
     if (log.isLevelEnabled("debug")) {
       const { userId, sessionId } = outcome;

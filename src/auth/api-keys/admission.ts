@@ -107,7 +107,9 @@ export class KeyAdmission {
     const claims = claimsOf(issuer, live!, expiresAt);
     const principal = toKeyPrincipal(claims, live!, grants);
     const again = deadlineTicks === undefined ? {} : { deadlineTicks };
-    const fill = { claims, principal, expiresAt, indexes, captured, ...again };
+    // A role that ends must not be worth anything a moment longer.
+    const fillsUntil = Math.min(expiresAt, grants.until ?? expiresAt);
+    const fill = { claims, principal, expiresAt: fillsUntil, indexes, captured, ...again };
     return { ...this.#verdict(principal, watch), fill };
   }
 

@@ -57,8 +57,14 @@ export type AuditAction =
   | "client.disable"
   | "client.remove"
   | "client.failure"
+  | "user.create"
+  | "user.discard"
   | "user.provision"
   | "user.sign_out"
+  | "role.assign"
+  | "role.remove"
+  | "role.create"
+  | "role.change"
   | "token.revoke"
   | "token.revoke_all"
   | "session.end"
@@ -104,4 +110,20 @@ export async function recordEvent(
             ${event.tenantId ?? null}, ${event.sessionId ?? null}, ${event.reason ?? null},
             ${event.requestId ?? null}, ${event.network ?? null}, ${event.country ?? null},
             ${event.device ?? null})`);
+}
+
+/** Many events of one transaction, in their order. */
+export async function recordEvents(
+  asker: Transaction,
+  events: readonly AuditEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  await asker.query(sql`
+    INSERT INTO auth.audit_log
+      (action, actor, subject, tenant_id, session_id, reason, request_id, network, country, device)
+    SELECT action, actor, subject, "tenantId", "sessionId", reason, "requestId", network, country,
+           device
+      FROM jsonb_to_recordset(${JSON.stringify(events)}::jsonb)
+        AS event (action text, actor text, subject text, "tenantId" uuid, "sessionId" uuid,
+                  reason text, "requestId" text, network text, country text, device text)`);
 }

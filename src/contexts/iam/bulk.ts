@@ -15,7 +15,7 @@ export interface BulkUsers {
   provision(tx: Transaction, users: readonly BulkUser[]): Promise<void>;
   /** Roles that users of a tenant can be given, as `context:name`. */
   roleNames(tenantId: string): Promise<ReadonlySet<string>>;
-  /** Roles by user. */
+  /** Roles by user; not those that end, for whoever reads the names would give them for ever. */
   rolesOf(userIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
 }
 
@@ -61,7 +61,8 @@ export function createBulkUsers(
       const { rows } = await database.query<{ user_id: string; roles: string[] }>(sql`
         SELECT user_id, array_agg(role_context || ':' || role_name
                                   ORDER BY role_context, role_name) AS roles
-          FROM iam.user_role_association WHERE user_id = ANY (${userIds}::uuid[])
+          FROM iam.user_role_association
+         WHERE user_id = ANY (${userIds}::uuid[]) AND expires_at IS NULL
          GROUP BY user_id`);
       return new Map(rows.map((row) => [row.user_id, row.roles]));
     },

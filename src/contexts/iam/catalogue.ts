@@ -48,6 +48,13 @@ export const DEFAULT_ROLE = "user";
 /** Who holds this one in `iam` can give every other role; a tenant never loses its last holder. */
 export const ADMINISTRATOR_ROLE = "administrator";
 
+/** What that role permits: with all of it a caller may give every role. */
+export const ADMINISTRATOR_PERMISSIONS = Object.freeze([
+  "manage_users",
+  "manage_roles",
+  "view_audit_log",
+] as const satisfies readonly (typeof PERMISSIONS.iam)[number][]);
+
 /** Names that promise more than a role can hold; refused for roles made through the API. */
 const RESERVED_ROLE_NAMES: readonly string[] = [
   "root",

@@ -8,8 +8,10 @@ import type {
   LoadRoles,
   ProvisionForeignUser,
   ProvisionUser,
+  RecordIamEvents,
 } from "../../auth/index.ts";
 import type { Route } from "../../http/route.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { createBulkUsers, type BulkUsers } from "./bulk.ts";
 import { createRoleStore, type RoleStore } from "./role-store.ts";
@@ -25,6 +27,8 @@ export { EVERY_TENANT, type User, type UserStore } from "./user-store.ts";
 export interface IamOptions {
   readonly database: Database;
   readonly invalidate: Invalidate;
+  readonly record: RecordIamEvents;
+  readonly clock: Clock;
   /** `iss` of our own tokens; stored as a constant, so it may change. */
   readonly ownIssuer: string;
   /** Configured issuers besides our own, the default of `POST /v1/users` first. */
@@ -48,12 +52,12 @@ export interface Iam {
 }
 
 export function createIam(options: IamOptions): Iam {
-  const { database, invalidate, ownIssuer, foreignIssuers = [] } = options;
+  const { database, clock, ownIssuer, foreignIssuers = [] } = options;
   const issuerNames = createIssuerNames(ownIssuer);
-  const users = createUserStore(database, invalidate, issuerNames);
-  const roles = createRoleStore(database, invalidate);
+  const users = createUserStore(database, options, issuerNames);
+  const roles = createRoleStore(database, options);
   return Object.freeze({
-    routes: createIamRoutes({ users, roles, ownIssuer, foreignIssuers }),
+    routes: createIamRoutes({ users, roles, clock, ownIssuer, foreignIssuers }),
     loadRoles: createLoadRoles(database, issuerNames, options.documents),
     provisionUser: createProvisionUser(issuerNames),
     provisionForeignUser: createProvisionForeignUser(issuerNames),

@@ -1,8 +1,10 @@
 import { readPage, toPagination } from "../../http/paging.ts";
 import { defineRoute, needs, type Route } from "../../http/route.ts";
 import { json } from "../../http/reply.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { byOf } from "./rank.ts";
 import type { Role, RoleStore } from "./role-store.ts";
-import { assertPermissionsOf, assertRoleName, readContext, readVersion } from "./rules.ts";
+import { assertPermissionsOf, assertRoleName, readContext, readEnd, readVersion } from "./rules.ts";
 import {
   bulkAnswer,
   bulkAssignBody,
@@ -19,6 +21,7 @@ import type { UserStore } from "./user-store.ts";
 export interface RoleRouteDeps {
   readonly users: UserStore;
   readonly roles: RoleStore;
+  readonly clock: Clock;
 }
 
 export function createRoleRoutes(deps: RoleRouteDeps): Route[] {
@@ -68,7 +71,8 @@ const createRoleRoute = ({ roles }: RoleRouteDeps) =>
       201: { description: "The role exists now", schema: roleAnswer },
       409: { description: "`role_exists`" },
     },
-    async handler({ body, principal, log }) {
+    async handler(request) {
+      const { body, principal, log } = request;
       const context = readContext(body.context);
       assertRoleName(body.name);
       assertPermissionsOf(context, body.permissions, "/body/permissions");
@@ -78,6 +82,7 @@ const createRoleRoute = ({ roles }: RoleRouteDeps) =>
         context,
         name,
         permissions,
+        by: byOf(request),
       });
       log.info({ context, role: name, by: principal.userId }, "role created");
       return json(201, { data: toView(role) });
@@ -109,13 +114,14 @@ const changeRoleRoute = ({ roles }: RoleRouteDeps) =>
         name: params.name,
         permissions: body.permissions,
         version: readVersion(request, body.version),
+        by: byOf(request),
       });
       log.info({ context, role: params.name, by: principal.userId }, "role changed");
       return json(200, { data: toView(role) });
     },
   });
 
-const bulkAssignRoute = ({ users }: RoleRouteDeps) =>
+const bulkAssignRoute = ({ users, clock }: RoleRouteDeps) =>
   defineRoute({
     method: "POST",
     path: "/v1/roles/{context}/{name}/users",
@@ -130,12 +136,20 @@ const bulkAssignRoute = ({ users }: RoleRouteDeps) =>
       200: { description: "What was changed", schema: bulkAnswer },
       422: { description: "`role_unknown`, or a rule of the body is broken" },
     },
-    async handler({ params, body, principal, log }) {
+    async handler(request) {
+      const { params, body, principal, log } = request;
       const context = readContext(params.context);
       const { name } = params;
       const userIds = body.user_ids;
       const { tenantId } = principal;
-      const outcome = await users.assignRoleToMany({ userIds, tenantId, context, name });
+      const outcome = await users.assignRoleToMany({
+        userIds,
+        tenantId,
+        context,
+        name,
+        expiresAt: readEnd(body.expires_at, clock.nowMs()),
+        by: byOf(request),
+      });
       log.info(
         { context, role: name, by: principal.userId, target_user_ids: outcome.assigned },
         "role given to many",

@@ -1,9 +1,11 @@
-import type { Invalidate } from "../../auth/index.ts";
+import type { Invalidate, RecordIamEvents } from "../../auth/index.ts";
 import type { ContextName } from "../../http/principal.ts";
 import { platformErrors } from "../../platform/errors.ts";
-import { isUniqueViolation, type Database } from "../../platform/postgres.ts";
+import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
+import { eventOf } from "./change.ts";
 import { iamErrors } from "./errors.ts";
+import { assertMayGive, THE_PROGRAM, type By } from "./rank.ts";
 import { BUILT_IN_TENANT_ID } from "./store.ts";
 
 /** A row of the catalogue. Built-in roles are common to all tenants and cannot be changed. */
@@ -23,6 +25,12 @@ export interface RoleKey {
   readonly name: string;
 }
 
+export interface NewRole extends RoleKey {
+  readonly permissions: readonly string[];
+  /** Undefined: the program itself. */
+  readonly by?: By | undefined;
+}
+
 export interface RoleStore {
   /** The roles a tenant can assign: the built-in ones and its own, by context and name. */
   list(filter: {
@@ -33,12 +41,10 @@ export interface RoleStore {
   }): Promise<{ roles: Role[]; total: number }>;
   /** A role the tenant can assign, or undefined. */
   find(role: RoleKey): Promise<Role | undefined>;
-  /** Throws `role_exists`, also when a built-in role has the name. */
-  create(role: RoleKey & { permissions: readonly string[] }): Promise<Role>;
-  /** Throws `not_found`, `role_built_in`, `version_conflict`. */
-  change(
-    role: RoleKey & { permissions: readonly string[]; version: number | undefined },
-  ): Promise<Role>;
+  /** Throws `role_exists`, also when a built-in role has the name, and `permission_denied`. */
+  create(role: NewRole): Promise<Role>;
+  /** Throws `not_found`, `role_built_in`, `version_conflict`, `permission_denied`. */
+  change(role: NewRole & { version: number | undefined }): Promise<Role>;
 }
 
 interface RoleRow {
@@ -55,7 +61,10 @@ const roleColumns = sql`
   context, name, permissions, tenant_id = ${BUILT_IN_TENANT_ID} AS built_in, version,
   created_at, updated_at`;
 
-export function createRoleStore(database: Database, invalidate: Invalidate): RoleStore {
+export function createRoleStore(
+  database: Database,
+  { invalidate, record }: { readonly invalidate: Invalidate; readonly record: RecordIamEvents },
+): RoleStore {
   return Object.freeze({
     async list(filter) {
       const ofContext =
@@ -83,47 +92,82 @@ export function createRoleStore(database: Database, invalidate: Invalidate): Rol
            AND tenant_id IN (${BUILT_IN_TENANT_ID}, ${tenantId})`);
       return rows[0] === undefined ? undefined : toRole(rows[0]);
     },
-    async create({ tenantId, context, name, permissions }) {
-      try {
-        const { rows } = await database.query<RoleRow>(sql`
-          INSERT INTO iam.roles (tenant_id, context, name, permissions)
-          SELECT ${tenantId}::uuid, ${context}::text, ${name}::text, ${permissions}::text[]
-           WHERE NOT EXISTS (SELECT 1 FROM iam.roles
-                              WHERE context = ${context} AND name = ${name}
-                                AND tenant_id = ${BUILT_IN_TENANT_ID})
-          RETURNING ${roleColumns}`);
-        if (rows[0] !== undefined) return toRole(rows[0]);
-      } catch (error) {
-        if (!isUniqueViolation(error, "roles_key")) throw error;
-      }
-      throw iamErrors.failure("role_exists");
-    },
-    async change({ tenantId, context, name, permissions, version }) {
-      return await database.withTransaction(
+    create: (role) => createRole(database, record, role),
+    change: (wanted) =>
+      database.withTransaction(
         async (tx) => {
-          const { rows: found } = await tx.query<RoleRow>(sql`
-            SELECT ${roleColumns} FROM iam.roles
-             WHERE context = ${context} AND name = ${name}
-               AND tenant_id IN (${BUILT_IN_TENANT_ID}, ${tenantId})
-               FOR UPDATE`);
-          const [role] = found;
-          if (role === undefined) throw platformErrors.failure("not_found");
-          if (role.built_in) throw iamErrors.failure("role_built_in");
-          if (version !== undefined && version !== role.version) {
-            throw platformErrors.failure("version_conflict");
-          }
-          const { rows } = await tx.query<RoleRow>(sql`
-            UPDATE iam.roles
-               SET permissions = ${permissions}::text[], version = version + 1, updated_at = now()
-             WHERE context = ${context} AND name = ${name} AND tenant_id = ${tenantId}
-            RETURNING ${roleColumns}`);
+          const changed = await changeRole(tx, wanted);
+          await record(tx, [eventOf(wanted, "role.change", { reason: describe(wanted) })]);
           invalidate(tx, [{ kind: "roles" }]);
-          return toRole(rows[0]!);
+          return changed;
         },
         { revocation: true },
-      );
-    },
+      ),
   } satisfies RoleStore);
+}
+
+async function createRole(
+  database: Database,
+  record: RecordIamEvents,
+  role: NewRole,
+): Promise<Role> {
+  const { tenantId, context, name, permissions, by = THE_PROGRAM } = role;
+  assertMayGive(by, context, permissions);
+  try {
+    return await database.withTransaction(async (tx) => {
+      const { rows } = await tx.query<RoleRow>(sql`
+        INSERT INTO iam.roles (tenant_id, context, name, permissions)
+        SELECT ${tenantId}::uuid, ${context}::text, ${name}::text, ${permissions}::text[]
+         WHERE NOT EXISTS (SELECT 1 FROM iam.roles
+                            WHERE context = ${context} AND name = ${name}
+                              AND tenant_id = ${BUILT_IN_TENANT_ID})
+        RETURNING ${roleColumns}`);
+      if (rows[0] === undefined) throw iamErrors.failure("role_exists");
+      await record(tx, [eventOf(role, "role.create", { reason: describe(role) })]);
+      return toRole(rows[0]);
+    });
+  } catch (error) {
+    if (isUniqueViolation(error, "roles_key")) throw iamErrors.failure("role_exists");
+    throw error;
+  }
+}
+
+async function changeRole(
+  tx: Transaction,
+  wanted: NewRole & { version: number | undefined },
+): Promise<Role> {
+  const { tenantId, context, name, permissions, version, by = THE_PROGRAM } = wanted;
+  const { rows: found } = await tx.query<RoleRow>(sql`
+    SELECT ${roleColumns} FROM iam.roles
+     WHERE context = ${context} AND name = ${name}
+       AND tenant_id IN (${BUILT_IN_TENANT_ID}, ${tenantId})
+       FOR UPDATE`);
+  const [role] = found;
+  if (role === undefined) throw platformErrors.failure("not_found");
+  if (role.built_in) throw iamErrors.failure("role_built_in");
+  if (version !== undefined && version !== role.version) {
+    throw platformErrors.failure("version_conflict");
+  }
+  assertMayGive(by, context, differences(role.permissions, permissions));
+  const { rows } = await tx.query<RoleRow>(sql`
+    UPDATE iam.roles
+       SET permissions = ${permissions}::text[], version = version + 1, updated_at = now()
+     WHERE context = ${context} AND name = ${name} AND tenant_id = ${tenantId}
+    RETURNING ${roleColumns}`);
+  return toRole(rows[0]!);
+}
+
+/** What a change gives and what it takes. */
+function differences(before: readonly string[], wanted: readonly string[]): string[] {
+  return [
+    ...wanted.filter((name) => !before.includes(name)),
+    ...before.filter((name) => !wanted.includes(name)),
+  ];
+}
+
+/** For the audit log. */
+function describe({ context, name, permissions }: NewRole): string {
+  return [`${context}:${name}`, ...permissions].join(" ");
 }
 
 function toRole(row: RoleRow): Role {

@@ -1,5 +1,6 @@
 import { CONTEXTS, hasPermission, type ContextName, type Principal } from "../../http/principal.ts";
 import type { AnyRequest } from "../../http/request.ts";
+import { readInstant } from "../../http/rules.ts";
 import { platformErrors, type AppError } from "../../platform/errors.ts";
 import { foreignPermissions, isRoleName } from "./catalogue.ts";
 
@@ -42,6 +43,15 @@ export function assertRoleName(name: string): void {
   if (!isRoleName(name)) {
     throw invalid("/body/name", "reserved", "must be a name that is not reserved");
   }
+}
+
+/** When a role is to end; throws `validation_failed` for what is no time, or over. */
+export function readEnd(text: string | null | undefined, nowMs: number): Date | undefined {
+  if (text === undefined || text === null) return undefined;
+  const end = readInstant(text);
+  if (end === undefined) throw invalid("/body/expires_at", "format", "must be a date and time");
+  if (end.getTime() <= nowMs) throw invalid("/body/expires_at", "minimum", "must be to come");
+  return end;
 }
 
 /**

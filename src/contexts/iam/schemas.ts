@@ -1,5 +1,6 @@
 import { pageQuery, pagination } from "../../http/paging.ts";
 import { CONTEXTS } from "../../http/principal.ts";
+import { nullable } from "../../http/schema-parts.ts";
 import { closed, instant, Type, uuid } from "../../http/schema.ts";
 import { iamLimits } from "../../platform/limits.ts";
 import { PERMISSIONS } from "./catalogue.ts";
@@ -13,6 +14,10 @@ const permissions = Type.Array(Type.String({ pattern: "^[a-z0-9_]{1,64}$" }), {
   uniqueItems: true,
 });
 const version = Type.Integer({ minimum: 1 });
+const expiresAt = nullable<string>("string", {
+  format: "date-time",
+  description: "When the role ends by itself; null or absent: not at all",
+});
 
 export const userParams = closed({ user_id: uuid });
 export const heldRoleParams = closed({ user_id: uuid, context, name: roleName });
@@ -41,6 +46,7 @@ export const userListQuery = closed({
 export const roleAssignBody = closed({
   user_id: Type.Optional(uuid),
   role: closed({ name: roleName, context, permissions: Type.Optional(permissions) }),
+  expires_at: Type.Optional(expiresAt),
   version: Type.Optional(version),
 });
 
@@ -49,12 +55,14 @@ export const roleCreateBody = closed({ context, name: roleName, permissions });
 export const roleChangeBody = closed({ permissions, version: Type.Optional(version) });
 export const bulkAssignBody = closed({
   user_ids: Type.Array(uuid, { minItems: 1, maxItems: iamLimits.bulkUsersMaxCount }),
+  expires_at: Type.Optional(expiresAt),
 });
 
 const heldRoleView = Type.Object({
   context: Type.Enum([...CONTEXTS]),
   name: Type.String(),
   permissions: Type.Array(Type.String()),
+  expires_at: expiresAt,
 });
 const userView = Type.Object({
   id: uuid,

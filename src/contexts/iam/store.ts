@@ -40,7 +40,12 @@ export interface HeldRole {
   readonly context: ContextName;
   readonly name: string;
   readonly permissions: readonly string[];
+  /** When it ends by itself; null: not at all. */
+  readonly expires_at: string | null;
 }
+
+/** Where `a` is a row of `iam.user_role_association`: its role is not over. */
+export const isHeld = sql`(a.expires_at IS NULL OR a.expires_at > now())`;
 
 /**
  * The roles a user holds, as JSON, in a stable order; never null. To be used where `u` is a row of
@@ -48,12 +53,13 @@ export interface HeldRole {
  */
 export const heldRoles = sql`
   (SELECT coalesce(json_agg(json_build_object(
-            'context', r.context, 'name', r.name, 'permissions', r.permissions)
+            'context', r.context, 'name', r.name, 'permissions', r.permissions,
+            'expires_at', to_char(a.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
             ORDER BY r.context, r.name), '[]'::json)
      FROM iam.user_role_association a
      JOIN iam.roles r ON (r.context, r.name, r.tenant_id)
                        = (a.role_context, a.role_name, a.role_tenant_id)
-    WHERE a.user_id = u.id)`;
+    WHERE a.user_id = u.id AND ${isHeld})`;
 
 /** Permissions of the roles that a tenant's users can hold, by role. */
 type Catalogue = ReadonlyMap<string, readonly string[]>;
@@ -92,6 +98,8 @@ interface GrantRow {
   tenant_id: string;
   /** Context, name and owner of each role, in a stable order. */
   roles: [ContextName, string, string][];
+  /** When the first of them ends, seconds since the epoch. */
+  until: number | null;
 }
 
 /**
@@ -108,12 +116,13 @@ export function createLoadRoles(
     const issuer = issuerNames.stored(identity.issuer);
     if (issuer === undefined) return undefined;
     const [row] = await database.read<GrantRow>(sql`
-      SELECT u.id AS user_id, u.tenant_id,
-        (SELECT coalesce(json_agg(
-                  json_build_array(a.role_context, a.role_name, a.role_tenant_id)
-                  ORDER BY a.role_context, a.role_name), '[]'::json)
-           FROM iam.user_role_association a WHERE a.user_id = u.id) AS roles
-        FROM iam.users u
+      SELECT u.id AS user_id, u.tenant_id, held.roles, held.until
+        FROM iam.users u CROSS JOIN LATERAL (
+          SELECT coalesce(json_agg(
+                   json_build_array(a.role_context, a.role_name, a.role_tenant_id)
+                   ORDER BY a.role_context, a.role_name), '[]'::json) AS roles,
+                 floor(extract(epoch FROM min(a.expires_at)))::float8 AS until
+            FROM iam.user_role_association a WHERE a.user_id = u.id AND ${isHeld}) held
        WHERE u.issuer = ${issuer} AND u.subject = ${identity.subject} AND NOT u.discarded`);
     if (row === undefined) return undefined;
     const catalogue = await catalogues.get(row.tenant_id);
@@ -154,6 +163,7 @@ function toGrants(row: GrantRow, catalogue: Catalogue): RoleGrants {
     tenantId: row.tenant_id,
     roles: Object.freeze(roles),
     permissions: Object.freeze(permissions),
+    ...(row.until === null ? {} : { until: row.until }),
   });
 }
 

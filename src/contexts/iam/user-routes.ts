@@ -2,9 +2,11 @@ import { httpErrors } from "../../http/errors.ts";
 import { readPage, toPagination } from "../../http/paging.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
 import { json, noContent } from "../../http/reply.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { normaliseUuid } from "../../platform/ids.ts";
 import { platformErrors, type AppError } from "../../platform/errors.ts";
-import { assertPermissionsOf, maySeeUser, readContext, readVersion } from "./rules.ts";
+import { byOf } from "./rank.ts";
+import { assertPermissionsOf, maySeeUser, readContext, readEnd, readVersion } from "./rules.ts";
 import {
   changeAnswer,
   heldRoleParams,
@@ -19,6 +21,7 @@ import type { User, UserStore } from "./user-store.ts";
 
 export interface UserRouteDeps {
   readonly users: UserStore;
+  readonly clock: Clock;
   readonly ownIssuer: string;
   /** Whose users may be created too; the first of the caller's tenant is meant where a body names none. */
   readonly foreignIssuers: readonly IssuerOfTenant[];
@@ -54,7 +57,8 @@ const createUserRoute = ({ users, ownIssuer, foreignIssuers }: UserRouteDeps) =>
       201: { description: "The user exists now", schema: changeAnswer },
       409: { description: "`user_exists`: the identity is taken" },
     },
-    async handler({ body, principal, log }) {
+    async handler(request) {
+      const { body, principal, log } = request;
       // Nobody names users of another tenant's issuer: their tokens would come to this tenant.
       const issuers = [
         ...foreignIssuers.filter(({ tenantId }) => tenantId === principal.tenantId),
@@ -66,7 +70,12 @@ const createUserRoute = ({ users, ownIssuer, foreignIssuers }: UserRouteDeps) =>
       // A subject of somebody else's is any text, and counts exactly as it is written there.
       const subject = isOwn ? normaliseUuid(body.user_id) : body.user_id;
       if (subject === undefined) throw invalid("user_id", "format", "must be a UUID");
-      const made = await users.create({ issuer, subject, tenantId: principal.tenantId });
+      const made = await users.create({
+        issuer,
+        subject,
+        tenantId: principal.tenantId,
+        by: byOf(request),
+      });
       log.info({ target_user_id: made.id, by: principal.userId }, "user created");
       return json(
         201,
@@ -146,13 +155,13 @@ const discardUserRoute = ({ users }: UserRouteDeps) =>
       const { params, principal, log } = request;
       const userId = params.user_id;
       const version = readVersion(request, undefined);
-      await users.discard({ userId, tenantId: principal.tenantId, version });
+      await users.discard({ userId, tenantId: principal.tenantId, version, by: byOf(request) });
       log.info({ target_user_id: userId, by: principal.userId }, "user discarded");
       return noContent();
     },
   });
 
-const assignRoleRoute = ({ users }: UserRouteDeps) =>
+const assignRoleRoute = ({ users, clock }: UserRouteDeps) =>
   defineRoute({
     method: "POST",
     path: "/v1/users/{user_id}/roles",
@@ -176,7 +185,15 @@ const assignRoleRoute = ({ users }: UserRouteDeps) =>
       const { name } = body.role;
       const version = readVersion(request, body.version);
       const { tenantId } = principal;
-      const changed = await users.assignRole({ userId, tenantId, context, name, version });
+      const changed = await users.assignRole({
+        userId,
+        tenantId,
+        context,
+        name,
+        version,
+        expiresAt: readEnd(body.expires_at, clock.nowMs()),
+        by: byOf(request),
+      });
       log.info({ target_user_id: userId, context, role: name, by: principal.userId }, "role given");
       return json(200, { data: { message: "Role assigned successfully", ...changed } });
     },
@@ -203,7 +220,14 @@ const removeRoleRoute = ({ users }: UserRouteDeps) =>
       const { name } = params;
       const version = readVersion(request, undefined);
       const { tenantId } = principal;
-      const changed = await users.removeRole({ userId, tenantId, context, name, version });
+      const changed = await users.removeRole({
+        userId,
+        tenantId,
+        context,
+        name,
+        version,
+        by: byOf(request),
+      });
       log.info({ target_user_id: userId, context, role: name, by: principal.userId }, "role taken");
       return json(200, { data: { message: "Role removed successfully", ...changed } });
     },

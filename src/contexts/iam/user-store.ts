@@ -1,8 +1,9 @@
-import type { Identity, Invalidate } from "../../auth/index.ts";
+import type { Identity, Invalidate, RecordIamEvents } from "../../auth/index.ts";
 import type { ContextName } from "../../http/principal.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
-import { heldRoles, type HeldRole, type IssuerNames } from "./store.ts";
+import type { By } from "./rank.ts";
+import { heldRoles, isHeld, type HeldRole, type IssuerNames } from "./store.ts";
 import { createUserChanges } from "./user-changes.ts";
 
 /** Somebody IAM knows, whoever signs their tokens. */
@@ -42,11 +43,18 @@ export const USER_SORTS = [
 ] as const;
 export type UserSort = (typeof USER_SORTS)[number];
 
+export interface NewUser extends Identity {
+  readonly tenantId: string;
+  readonly by?: By | undefined;
+}
+
 /** What a change names: one user of one tenant, and the version the caller has seen, if any. */
 export interface UserChange {
   readonly userId: string;
   readonly tenantId: string;
   readonly version?: number | undefined;
+  /** Undefined: the program itself. */
+  readonly by?: By | undefined;
 }
 
 export interface RoleChange extends UserChange {
@@ -54,11 +62,18 @@ export interface RoleChange extends UserChange {
   readonly name: string;
 }
 
+export interface RoleGift extends RoleChange {
+  /** When the role ends by itself. Undefined: not at all. */
+  readonly expiresAt?: Date | undefined;
+}
+
 export interface BulkChange {
   readonly userIds: readonly string[];
   readonly tenantId: string;
   readonly context: ContextName;
   readonly name: string;
+  readonly expiresAt?: Date | undefined;
+  readonly by?: By | undefined;
 }
 
 export interface ChangeResult {
@@ -80,11 +95,14 @@ export interface UserStore {
    * A foreign identity whose subject is an id somebody has already gets a new id. Throws
    * `user_exists` when the identity is taken.
    */
-  create(user: Identity & { tenantId: string }): Promise<ChangeResult>;
-  /** Throws `not_found`, `version_conflict`, `last_administrator`. */
+  create(user: NewUser): Promise<ChangeResult>;
+  /** Throws `not_found`, `version_conflict`, `last_administrator`, `permission_denied`. */
   discard(change: UserChange): Promise<ChangeResult>;
-  /** Changes nothing when the role is held already. Throws `not_found`, `role_unknown`, … */
-  assignRole(change: RoleChange): Promise<ChangeResult>;
+  /**
+   * Changes nothing when the role is held already until the same time. Throws `not_found`,
+   * `role_unknown`, `permission_denied`, …
+   */
+  assignRole(change: RoleGift): Promise<ChangeResult>;
   /** Throws `not_found` for the user and for a role not held, `last_administrator`. */
   removeRole(change: RoleChange): Promise<ChangeResult>;
   /** The same role to many users, in one transaction; unknown users are named, not refused. */
@@ -118,7 +136,7 @@ const orders: Readonly<Record<UserSort, Sql>> = Object.freeze({
 
 export function createUserStore(
   database: Database,
-  invalidate: Invalidate,
+  ports: { readonly invalidate: Invalidate; readonly record: RecordIamEvents },
   issuerNames: IssuerNames,
 ): UserStore {
   const toUser = (row: UserRow): User => ({
@@ -134,7 +152,7 @@ export function createUserStore(
   });
 
   return Object.freeze({
-    ...createUserChanges(database, invalidate, issuerNames),
+    ...createUserChanges(database, ports, issuerNames),
     async list(filter: UserFilter) {
       const order = orders[filter.sort ?? "created_at"];
       const { rows } = await database.query<UserRow & { total: number }>(sql`
@@ -173,10 +191,10 @@ function conditions(filter: UserFilter, issuerNames: IssuerNames): Sql {
   if (filter.subject !== undefined) parts.push(sql`u.subject = ${filter.subject}`);
   if (filter.roleContext !== undefined || filter.roleName !== undefined) {
     parts.push(sql`EXISTS (
-      SELECT 1 FROM iam.user_role_association held
-       WHERE held.user_id = u.id
-         AND held.role_context = coalesce(${filter.roleContext ?? null}, held.role_context)
-         AND held.role_name = coalesce(${filter.roleName ?? null}, held.role_name))`);
+      SELECT 1 FROM iam.user_role_association a
+       WHERE a.user_id = u.id AND ${isHeld}
+         AND a.role_context = coalesce(${filter.roleContext ?? null}, a.role_context)
+         AND a.role_name = coalesce(${filter.roleName ?? null}, a.role_name))`);
   }
   return sql.join(parts, sql` AND `);
 }

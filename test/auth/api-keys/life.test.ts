@@ -6,6 +6,7 @@ import { apiKeyLimits } from "../../../src/platform/limits.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
+import { DEFAULT_TENANT } from "../../support/callers.ts";
 import { ask, changeRole, makeKey } from "./rig.ts";
 
 let db: TestDatabase;
@@ -282,4 +283,22 @@ test("a key that only reads opens no route that writes", async () => {
   assert.deepEqual([await read(reader.text), await write(reader.text)], [200, 403]);
   assert.deepEqual([await read(writer.text), await write(writer.text)], [403, 201]);
   assert.deepEqual([await read(both.text), await write(both.text)], [200, 201]);
+});
+
+test("a role that its owner holds for a while counts for a key no longer than that", async () => {
+  const owner = await registerSomebody(app);
+  const userId = owner.user["id"] as string;
+  const auditor = { userId, tenantId: DEFAULT_TENANT, context: "iam", name: "auditor" } as const;
+  await app.iam.users.assignRole({ ...auditor, expiresAt: new Date(Date.now() + 1_500) });
+  const permissions = { iam: ["view_audit_log"] };
+  const { text } = await makeKey(app, owner, { permissions });
+  const asks = () =>
+    Promise.all(
+      [text, owner.access_token].map(
+        async (token) => (await app.call("GET", "/v1/audit", { token })).status,
+      ),
+    );
+  assert.deepEqual(await asks(), [200, 200]);
+  await new Promise((resolve) => setTimeout(resolve, 1_600));
+  assert.deepEqual(await asks(), [403, 403]);
 });

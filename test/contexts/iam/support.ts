@@ -1,8 +1,10 @@
+import { recordIamEvents } from "../../../src/auth/audit/of-iam.ts";
 import { createDocumentCache } from "../../../src/auth/cache/document-cache.ts";
 import { authErrors } from "../../../src/auth/errors.ts";
-import type { DocumentCache, InvalidationKey } from "../../../src/auth/index.ts";
+import type { DocumentCache, InvalidationKey, RecordIamEvents } from "../../../src/auth/index.ts";
 import { createInvalidate } from "../../../src/auth/revocation/invalidation-log.ts";
 import { createIam } from "../../../src/contexts/iam/index.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { createMetrics } from "../../../src/platform/metrics.ts";
 import type { Database } from "../../../src/platform/postgres.ts";
@@ -26,7 +28,11 @@ export function createMemory() {
 }
 
 /** The real context on a real database; `bumped` are the keys that reached this process. */
-export function openIam(database: Database, memory?: Memory) {
+export function openIam(
+  database: Database,
+  memory?: Memory,
+  record: RecordIamEvents = recordIamEvents,
+) {
   const bumped: InvalidationKey[] = [];
   const bump = (key: InvalidationKey) => {
     bumped.push(key);
@@ -36,6 +42,8 @@ export function openIam(database: Database, memory?: Memory) {
   const iam = createIam({
     database,
     invalidate,
+    record,
+    clock: systemClock,
     ownIssuer: OWN_ISSUER,
     foreignIssuers: [{ issuer: FOREIGN_ISSUER, tenantId: TENANT }],
     ...(memory === undefined ? {} : { documents: memory.documents }),

@@ -39,8 +39,13 @@ test("each operation needs its own permission", async () => {
     ["POST", "/v1/users", "users", { user_id: newId() }],
     ["GET", "/v1/users", "users"],
     ["DELETE", `/v1/users/${await iam.provision()}`, "users"],
-    ["POST", `/v1/users/${target}/roles`, "roles", auditorRole],
-    ["DELETE", `/v1/users/${target}/roles/iam/auditor`, "roles"],
+    [
+      "POST",
+      `/v1/users/${target}/roles`,
+      "roles",
+      { role: { context: "iam", name: "role_manager" } },
+    ],
+    ["DELETE", `/v1/users/${target}/roles/iam/role_manager`, "roles"],
     ["GET", "/v1/roles", "roles"],
     ["POST", "/v1/roles", "roles", { context: "iam", name: "my_role", permissions: [] }],
     ["PATCH", "/v1/roles/iam/my_role", "roles", { permissions: [] }],
@@ -153,7 +158,12 @@ test("a role of another context holds that context's permissions and loads", asy
   const found = await ask(userId, "GET", `/v1/users/${userId}`);
   assert.deepEqual(
     found.body.data.roles.find((held: { name: string }) => held.name === "product_manager"),
-    { context: "products_catalog", name: "product_manager", permissions: ["manage_products"] },
+    {
+      context: "products_catalog",
+      name: "product_manager",
+      permissions: ["manage_products"],
+      expires_at: null,
+    },
   );
 });
 
