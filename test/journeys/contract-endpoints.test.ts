@@ -239,19 +239,28 @@ test("a change takes a part, and no body asks for the id that its path has", () 
   assert.deepEqual(faults, []);
 });
 
+/** Names of all members in a piece of the document. */
+function membersOf(part: unknown): string[] {
+  if (typeof part !== "object" || part === null) return [];
+  const own = "properties" in part ? Object.keys(part.properties ?? {}) : [];
+  return [...own, ...Object.values(part).flatMap(membersOf)];
+}
+
 test("no public name is misspelt", () => {
-  const text = JSON.stringify([
-    operations.map(({ path, operation: { parameters, responses } }) => [
+  const names = new Set([
+    ...operations.flatMap(({ path, operation: { parameters, responses } }) => [
       path,
-      parameters.map(({ name }: any) => name),
-      responses,
+      ...parameters.map(({ name }: any) => name),
+      ...membersOf(responses),
     ]),
-    document.components.schemas,
-    document.components.responses,
+    ...membersOf(document.components),
   ]);
-  for (const word of ["departament", "coping", "enviroment", "recieve", "adress", "seperat"]) {
-    assert.ok(!new RegExp(`\\b[a-z_]*${word}`, "i").test(text), word);
-  }
+  assert.ok(names.size > 300);
+  const misspelt = /departament|coping|enviroment|recieve|adress|seperat/i;
+  assert.deepEqual(
+    [...names].filter((name) => misspelt.test(name)),
+    [],
+  );
 });
 
 const AMOUNTS = [
