@@ -31,7 +31,11 @@ export type Trouble =
  * TypeForm on loopback: forms that its one key may read, one webhook for each form and tag, its
  * errors, and deliveries that it signs as it does.
  */
-export async function startTypeform({ forms = [] as readonly string[], anyForm = false } = {}) {
+export async function startTypeform({
+  forms = [] as readonly string[],
+  anyForm = false,
+  port: wantedPort = 0,
+} = {}) {
   const known = new Set(forms);
   const gone = new Set<string>();
   const webhooks = new Map<string, KeptWebhook>();
@@ -96,7 +100,7 @@ export async function startTypeform({ forms = [] as readonly string[], anyForm =
     return { status: 200, body: shown(id, tag, webhook) };
   }
 
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(wantedPort, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   return {
