@@ -14,9 +14,11 @@ import { parseArgs } from "node:util";
 import { SETTINGS } from "../src/platform/settings.ts";
 import { ensureTemplate, SERVER_URL_VARIABLE, startTestServer } from "./support/database.ts";
 import { testSeed } from "./support/size.ts";
+import { transpileProject } from "./support/transpile.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const COVERAGE = join(ROOT, "coverage");
+const TRANSPILED = join(ROOT, ".test-build");
 const LINES_PERCENT_MIN = 90;
 /** Where every line must have been run. */
 const FULLY_COVERED = ["src/auth/token/", "src/auth/cache/"];
@@ -61,6 +63,7 @@ if (withCoverage) {
 const built = spawnSync(process.execPath, ["src/build.mjs"], { cwd: ROOT, stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
 process.env["BRIGADE_TEST_BUILT"] = "1";
+await transpileProject(ROOT, TRANSPILED);
 
 const folder = join(tmpdir(), `brigade-test-run-${process.pid}`);
 mkdirSync(folder, { mode: 0o755 });
@@ -84,8 +87,10 @@ process.stdout.write(held);
 
 /** Runs the files and prints what they say, but for the closing lines, which it answers. */
 async function runFiles(): Promise<string> {
+  // They inherit the flags of this process, tsx's loader among them.
+  process.execArgv = ["--enable-source-maps"];
   const events = run({
-    files: files.map((name) => join(ROOT, name)),
+    files: files.map((name) => join(TRANSPILED, name.replace(/\.ts$/u, ".js"))),
     concurrency: FILES_AT_A_TIME,
     timeout: options.long === true ? FILE_TIMEOUT_LONG_MS : FILE_TIMEOUT_MS,
   });

@@ -223,9 +223,9 @@ async function createThreads(
 ): Promise<Piscina> {
   // Loaded when the thread serves already: the start does not wait for it.
   const { Piscina } = await import("piscina");
-  const fromSource = import.meta.url.endsWith(".ts");
+  const { href } = worker;
   return new Piscina({
-    filename: worker.href,
+    filename: href,
     minThreads: threads,
     maxThreads: threads,
     // The next batch is at the thread before it has finished the one at hand.
@@ -233,7 +233,7 @@ async function createThreads(
     recordTiming: false,
     closeTimeout: deadlineMs,
     // Under `register()` a thread inherits no loader.
-    ...(fromSource ? { execArgv: ["--import", import.meta.resolve("tsx")] } : {}),
+    ...(href.endsWith(".ts") ? { execArgv: ["--import", import.meta.resolve("tsx")] } : {}),
   });
 }
 

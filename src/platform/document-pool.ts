@@ -98,16 +98,17 @@ function unavailable(note: string): AppError {
 async function createThreads({ log, worker }: DocumentPoolOptions): Promise<Piscina> {
   // Loaded for the first document, so that main starts without it.
   const { Piscina } = await import("piscina");
-  const fromSource = import.meta.url.endsWith(".ts");
-  const own = new URL(`../../workers/document.${fromSource ? "ts" : "js"}`, import.meta.url);
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const own = new URL(`../../workers/document.${extension}`, import.meta.url);
+  const { href } = worker ?? own;
   const pool = new Piscina({
-    filename: (worker ?? own).href,
+    filename: href,
     minThreads: 0,
     maxThreads: limits.threadsCount,
     idleTimeout: limits.threadIdleMs,
     recordTiming: false,
     // Under `register()` a thread inherits no loader.
-    ...(fromSource ? { execArgv: ["--import", import.meta.resolve("tsx")] } : {}),
+    ...(href.endsWith(".ts") ? { execArgv: ["--import", import.meta.resolve("tsx")] } : {}),
   });
   pool.on("error", (error) => log.error({ fault: error.name }, "a document thread failed"));
   return pool;

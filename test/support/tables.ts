@@ -58,7 +58,9 @@ export async function allErrors(): Promise<ErrorTable> {
   const merged: Record<string, { status: number; title: string }> = {};
   const files = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
   for (const file of files.filter((name) => /(^|\/)errors\.ts$/.test(name)).toSorted()) {
-    const module = (await import(join(ROOT, "src", file))) as Record<string, unknown>;
+    // Both loaders find the source behind this name.
+    const name = file.replace(/\.ts$/u, ".js");
+    const module = (await import(`../../src/${name}`)) as Record<string, unknown>;
     for (const value of Object.values(module)) {
       if (!hasTable(value)) continue;
       for (const [code, kind] of Object.entries(value.table)) {

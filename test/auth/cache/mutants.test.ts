@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { transform } from "esbuild";
 import * as authCache from "../../../src/auth/cache/auth-cache.ts";
 import * as claimsTable from "../../../src/auth/cache/claims-table.ts";
 import { guards, type CacheSource } from "./guards.ts";
@@ -114,6 +115,10 @@ function passes(check: () => void): boolean {
   }
 }
 
+/** The source as whoever runs this test has loaded it. */
+const outside = (path: string) =>
+  new URL(path, import.meta.resolve("../../../src/auth/cache/x.js"));
+
 /** Copies the folder with one line changed; what it imports from elsewhere stays the source. */
 async function load(mutant: Mutant, target: string): Promise<CacheSource> {
   mkdirSync(target);
@@ -125,11 +130,13 @@ async function load(mutant: Mutant, target: string): Promise<CacheSource> {
       assert.equal(text.split(mutant.line).length, 2, `${file} has this line once: ${mutant.line}`);
       text = text.replace(mutant.line, mutant.becomes);
     }
-    text = text
-      .replaceAll(/from "(\.\.\/[^"]+)"/g, (_, path: string) => `from "${new URL(path, SOURCE)}"`)
+    const { code } = await transform(text, { loader: "ts", format: "esm" });
+    const linked = code
+      .replaceAll(/from "(\.\.?\/[^"]+)\.ts"/g, 'from "$1.js"')
+      .replaceAll(/from "(\.\.\/[^"]+)"/g, (_, path: string) => `from "${outside(path)}"`)
       .replaceAll('from "msgpackr"', `from "${import.meta.resolve("msgpackr")}"`);
-    writeFileSync(join(target, file), text);
+    writeFileSync(join(target, file.replace(/\.ts$/u, ".js")), linked);
   }
   const from = (file: string) => import(pathToFileURL(join(target, file)).href);
-  return { ...(await from("claims-table.ts")), ...(await from("auth-cache.ts")) };
+  return { ...(await from("claims-table.js")), ...(await from("auth-cache.js")) };
 }
