@@ -18,6 +18,7 @@ import { fileURLToPath } from "node:url";
 import { ensureBuilt } from "../support/built.ts";
 import { withDatabase, type TestDatabase } from "../support/database.ts";
 import { ask, until } from "../support/journey.ts";
+import { readPdf } from "../support/pdf.ts";
 import { freePort } from "../support/server.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -163,6 +164,7 @@ test("the build serves production without a compiler, and the smoke test passes"
     });
     assert.equal(smoke.code, 0, smoke.output);
     assert.match(smoke.output, /^ok +login +200/m);
+    await assertDraws(url);
     assert.doesNotMatch(server.output(), /login: /, "no account is made in production");
     assert.ok(!server.output().includes(PASSWORD) && !server.output().includes(KEY));
     assert.ok(!existsSync(join(home, ".data")), "nothing is kept beside the program");
@@ -172,6 +174,21 @@ test("the build serves production without a compiler, and the smoke test passes"
     assert.equal(code, 0, server.output());
   }
 });
+
+/** Documents are drawn on threads of their own: the build has to bring those along. */
+async function assertDraws(url: string): Promise<void> {
+  const credentials = { email: EMAIL, password: PASSWORD };
+  const { body } = await ask(`${url}/auth/login`, { method: "POST", body: credentials });
+  const drawn = await ask(`${url}/v1/shopping-lists/pdf`, {
+    method: "POST",
+    token: body["access_token"] as string,
+    body: { shopping_items: [{ shopping_name: "Pão de queijo", unit: "un", quantity: 12 }] },
+    headers: { accept: "application/json" },
+  });
+  assert.equal(drawn.status, 201, JSON.stringify(drawn.body));
+  const { pages } = await readPdf(Buffer.from(drawn.body["data"]["shopping-list"], "base64"));
+  assert.equal(pages[0]!.text, "Lista de compras Outros 12 un Pão de queijo Página 1 de 1");
+}
 
 test("the deployment has none of what production leaves out", () => {
   for (const name of LEFT_OUT) assert.ok(!existsSync(join(home, "node_modules", name)), name);

@@ -1,4 +1,4 @@
-import { getDocument } from "pdfjs-dist/legacy/build/pdf.mjs";
+import { getDocument, OPS } from "pdfjs-dist/legacy/build/pdf.mjs";
 
 export interface ReadPdf {
   readonly info: Readonly<Record<string, unknown>>;
@@ -12,6 +12,9 @@ export interface ReadPage {
   readonly pieces: readonly Piece[];
   /** All of them with single spaces between. */
   readonly text: string;
+  /** Squares, and what else is drawn with a pen: the boxes to tick, and the ticks. */
+  readonly boxCount: number;
+  readonly tickCount: number;
 }
 
 export interface Piece {
@@ -38,8 +41,20 @@ export async function readPdf(bytes: Uint8Array): Promise<ReadPdf> {
       return [{ text: item.str, left: left!, right: left! + item.width, bottom: bottom! }];
     });
     const text = pieces.map((piece) => piece.text.trim()).join(" ");
-    pages.push({ width, height, pieces, text });
+    const strokes = strokesOf(await page.getOperatorList());
+    pages.push({ width, height, pieces, text, ...strokes });
   }
   await task.destroy();
   return { info: info as Record<string, unknown>, pages };
+}
+
+function strokesOf({ fnArray, argsArray }: { fnArray: number[]; argsArray: unknown[] }) {
+  const drawn = argsArray.filter((_, index) => fnArray[index] === OPS.constructPath);
+  const isSquare = drawn.map((args) => {
+    const [, , bounds] = args as [number, unknown, Record<string, number>];
+    const [left, top, right, bottom] = Object.values(bounds) as [number, number, number, number];
+    return Math.abs(right - left - (bottom - top)) < 0.01;
+  });
+  const boxCount = isSquare.filter(Boolean).length;
+  return { boxCount, tickCount: isSquare.length - boxCount };
 }

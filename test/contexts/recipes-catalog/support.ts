@@ -65,7 +65,10 @@ export async function serveRecipes(database: Database, options: Partial<Options>
           ...(body === undefined ? {} : { "content-type": "application/json" }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // A text is sent as it is: not everything that is JSON can be made from a value.
+        ...(body === undefined
+          ? {}
+          : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       });
       const text = await response.text();
       const { status } = response;

@@ -42,6 +42,7 @@ test("the list is on A4, grouped by department, with what is not in one at the e
   const { pages } = await draw(listOf(MARKET));
   const [page] = pages;
   assert.equal(pages.length, 1);
+  assert.deepEqual([page!.boxCount, page!.tickCount], [4, 1]);
   assert.deepEqual([Math.round(page!.width), Math.round(page!.height)], [595, 842]);
   assert.equal(
     page!.text,

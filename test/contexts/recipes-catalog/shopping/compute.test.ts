@@ -147,6 +147,65 @@ test("a preview takes several menus, leaves products out and takes the pantry of
   );
 });
 
+test("the list of menus and weeks together is the sum of each alone", async () => {
+  const { database } = db;
+  const products = await Promise.all([
+    insertProduct(database, { name: "Arroz", cooking_factor: 2.5 }),
+    insertProduct(database, { name: "Leite", liters_per_kg: 0.97, edible_yield: 0.9 }),
+  ]);
+  const menus = [await newMenu(), await newMenu(), await newMenu()];
+  const units = ["g", "kg", "ml", "xícara", "colher de sopa", "un", "fatia"];
+  for (const [at, menuId] of menus.entries()) {
+    for (const week of [1, 2, 3]) {
+      const ingredients = units.map((unit, place) => ({
+        name: `Coisa ${place % 3}`,
+        productId: [...products, null, newId()][(at + week + place) % 4]!,
+        quantity: 1 + at + week / 7 + place,
+        unit,
+      }));
+      await insertMeal(database, menuId, ingredients, { week, name: `Refeição ${at}${week}` });
+    }
+  }
+  const listOf = async (menu_ids: readonly string[], weeks: readonly number[]) => {
+    const { status, body } = await preview({ menu_ids, weeks });
+    assert.equal(status, 200);
+    return body.data.shopping_items as any[];
+  };
+  // Milk is bought by weight: each menu asks for some of it in grams.
+  const sums = (items: readonly any[]) => {
+    const amounts = new Map<string, { quantity: number; meals: Set<string> }>();
+    for (const {
+      product_id: id,
+      shopping_name: name,
+      unit,
+      quantity,
+      meals_names: meals,
+    } of items) {
+      const isMilk = id === products[1] && unit === "ml";
+      const key = `${id} ${name} ${isMilk ? "g" : unit}`;
+      const before = amounts.get(key) ?? { quantity: 0, meals: new Set() };
+      for (const meal of meals) before.meals.add(meal);
+      before.quantity += isMilk ? quantity / 0.97 : quantity;
+      amounts.set(key, before);
+    }
+    return [...amounts].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  };
+  const whole = sums(await listOf(menus, [1, 3]));
+  const parts: any[] = [];
+  for (const menuId of menus) {
+    for (const week of [1, 3]) parts.push(...(await listOf([menuId], [week])));
+  }
+  const summed = sums(parts);
+  assert.deepEqual(
+    whole.map(([key, { meals }]) => [key, [...meals].toSorted()]),
+    summed.map(([key, { meals }]) => [key, [...meals].toSorted()]),
+  );
+  for (const [at, [key, { quantity }]] of whole.entries()) {
+    const other = summed[at]![1].quantity;
+    assert.ok(Math.abs(quantity - other) < 0.01, `${key}: ${quantity}, ${other}`);
+  }
+});
+
 test("meals, recipes and menus that were discarded are not shopped for", async () => {
   const { database } = db;
   const menuId = await newMenu();

@@ -143,6 +143,90 @@ test("names of any kind are drawn: markup, statements, other scripts, signs that
   assert.match(text, /Um \? está no lugar/);
 });
 
+const STRANGE = [
+  "🍚🥕 Arroz com cenoura 👩‍🍳",
+  "خبز عربي",
+  "לחם \u202eהפוך\u202c",
+  "Pão ".repeat(125).trim(),
+  "a\u0301".repeat(120),
+  "豆腐",
+];
+
+test("a list of a thousand lines is drawn whole: A4, grouped, a box for each line, pages numbered", async () => {
+  const shopping_items = Array.from({ length: 1_000 }, (_, index) => ({
+    shopping_name: index % 50 === 0 ? STRANGE[(index / 50) % STRANGE.length]! : `Item ${index}`,
+    unit: index % 3 === 0 ? "g" : "un",
+    quantity: (index * 37) % 2_500,
+    meals_names: index % 2 === 0 ? ["Almoço", "Jantar 🌙"] : null,
+    store_departament_name: index % 7 === 0 ? null : `Setor ${index % 11}`,
+  }));
+  for (const lang of ["pt-BR", "en"]) {
+    const { status, bytes } = await draw({ shopping_items }, `?lang=${lang}`);
+    assert.equal(status, 201);
+    const { pages } = await readPdf(bytes);
+    assert.ok(pages.length > 10 && pages.length < 100, `${pages.length}`);
+    for (const [index, page] of pages.entries()) {
+      assert.deepEqual([Math.round(page.width), Math.round(page.height)], [595, 842]);
+      const foot = lang === "en" ? `Page ${index + 1} of` : `Página ${index + 1} de`;
+      assert.ok(page.text.endsWith(`${foot} ${pages.length}`), page.text.slice(-60));
+    }
+    const boxes = pages.reduce((sum, page) => sum + page.boxCount, 0);
+    assert.equal(boxes, 1_000);
+    const pieces = pages.flatMap((page) => page.pieces.map(({ text }) => text.trim()));
+    const shown = new Set(pieces);
+    for (const { shopping_name: name } of shopping_items.filter((_, index) => index % 50 !== 0)) {
+      assert.ok(shown.has(name), name);
+    }
+    // Each department has one heading, and what has none comes last.
+    const headings = pieces.filter((text) => /^(?:Setor \d+|Outros|Other)$/.test(text));
+    assert.equal(headings.length, new Set(headings).size);
+    assert.equal(headings.length, 12);
+    assert.match(headings.at(-1)!, /^O/);
+    for (const { pieces: onPage } of pages) {
+      for (const piece of onPage) assert.ok(piece.left >= 47 && piece.right <= 548, piece.text);
+    }
+  }
+});
+
+test("order_by orders the lines of each department, in any attribute of an item", async () => {
+  const shopping_items = [
+    { ...rice, shopping_name: "C", quantity: 1, unit: "un", substitutes: "b" },
+    { ...rice, shopping_name: "A", quantity: 2, unit: "g", substitutes: null },
+    {
+      ...rice,
+      shopping_name: "B",
+      quantity: 3,
+      unit: "fatia",
+      meals_names: ["a"],
+      substitutes: "a",
+    },
+  ];
+  const namesBy = async (order_by?: string | null) => {
+    const { status, bytes } = await draw({ shopping_items, ...(order_by && { order_by }) });
+    assert.equal(status, 201);
+    const { pages } = await readPdf(bytes);
+    return pages[0]!.pieces
+      .map(({ text }) => text)
+      .filter((text) => /^[ABC]$/.test(text))
+      .join("");
+  };
+  const wanted: [string | null | undefined, string][] = [
+    [undefined, "ABC"],
+    [null, "ABC"],
+    ["shopping_name", "ABC"],
+    ["quantity", "CAB"],
+    ["unit", "BAC"],
+    ["meals_names", "BAC"],
+    ["substitutes", "BCA"],
+    ["store_departament_name", "ABC"],
+    ["store_department_name", "ABC"],
+    ["recommended_brands_and_products", "ABC"],
+  ];
+  for (const [orderBy, names] of wanted) assert.equal(await namesBy(orderBy), names, `${orderBy}`);
+  const withNull = await draw({ shopping_items, order_by: null });
+  assert.equal(withNull.status, 201);
+});
+
 test("without room for a document the answer is 503 with Retry-After", async () => {
   const busy = await serveShopping(db.database, () => {
     const headers = { "retry-after": "1" };
