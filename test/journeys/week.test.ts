@@ -142,7 +142,7 @@ test("from sign-up, foods and an answered form to a week's meals, their totals, 
     amounts.toSorted(),
     [
       [1050, "g"],
-      [7, "pitada"],
+      [2.1, "g"],
       [700, "g"],
     ].toSorted(),
   );
