@@ -52,6 +52,8 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   readonly body: { readonly schema: JsonSchema; readonly example: any } | undefined;
   readonly statuses: ReadonlySet<number>;
+  /** Takes no JSON: a form of a machine client, or bytes that somebody signed. */
+  readonly proof: "form" | "signature" | undefined;
   /** What is wrong with an answer, or nothing. */
   faultsOf(answer: Answer): string[];
 }
@@ -125,7 +127,10 @@ export async function openRouteTable() {
   }
 
   const document = (await ask({ method: "GET", path: "/openapi.json" })).body;
-  const operations = readOperations(document);
+  const everyOperation = readOperations(document);
+  // Forms are answered as RFC 6749 has it (`test/auth/oauth/`), and unsigned bytes are not read
+  // (`test/contexts/client-onboarding/`).
+  const operations = everyOperation.filter(({ proof }) => proof === undefined);
   const permissions = [...new Set(operations.flatMap(({ permission }) => permission ?? []))];
 
   /** A caller who may do exactly what is named, with a token. */
@@ -299,6 +304,7 @@ export async function openRouteTable() {
     server,
     callers,
     operations,
+    everyOperation,
     permissions,
     administrator,
     ask,
@@ -327,44 +333,42 @@ function newProduct() {
 
 const FORM = "application/x-www-form-urlencoded";
 
-/**
- * All but those that take forms (they answer as RFC 6749 has it: `test/auth/oauth/`) and those that
- * take nothing unsigned (`test/contexts/client-onboarding/`).
- */
+function proofOf(operation: any): Operation["proof"] {
+  if (operation["x-signed"] === true) return "signature";
+  return operation.requestBody?.content[FORM] === undefined ? undefined : "form";
+}
+
 function readOperations(document: any): Operation[] {
-  const takesForm = ([, operation]: [string, any]) =>
-    operation.requestBody?.content[FORM] !== undefined;
   return Object.entries<any>(document.paths).flatMap(([path, methods]) =>
-    Object.entries<any>(methods)
-      .filter((entry) => !takesForm(entry) && entry[1]["x-signed"] !== true)
-      .map(([method, operation]): Operation => {
-        const content = operation.requestBody?.content["application/json"];
-        const responses = Object.entries<any>(operation.responses).map(([status, response]) => [
-          Number(status),
-          checkOf(document, response),
-        ]);
-        const checks = new Map(responses as [number, ReturnType<typeof checkOf>][]);
-        const label = `${method.toUpperCase()} ${path}`;
-        return {
-          method: method.toUpperCase(),
-          path,
-          label,
-          isPublic: operation.security.length === 0,
-          permission: operation["x-permission"],
-          callers: operation["x-callers"] ?? [],
-          keyScope: operation["x-key-scope"],
-          aliases: operation["x-aliases"] ?? [],
-          parameters: operation.parameters.filter((one: { in: string }) => one.in !== "header"),
-          body: content && { schema: content.schema, example: content.example },
-          statuses: new Set(checks.keys()),
-          faultsOf(answer) {
-            const check = checks.get(answer.status);
-            const where = `${label} → ${answer.status}`;
-            if (check === undefined) return [`${where} is not documented: ${answer.text}`];
-            return check(answer).map((fault) => `${where}: ${fault}: ${answer.text.slice(0, 300)}`);
-          },
-        };
-      }),
+    Object.entries<any>(methods).map(([method, operation]): Operation => {
+      const content = operation.requestBody?.content["application/json"];
+      const responses = Object.entries<any>(operation.responses).map(([status, response]) => [
+        Number(status),
+        checkOf(document, response),
+      ]);
+      const checks = new Map(responses as [number, ReturnType<typeof checkOf>][]);
+      const label = `${method.toUpperCase()} ${path}`;
+      return {
+        method: method.toUpperCase(),
+        path,
+        label,
+        isPublic: operation.security.length === 0,
+        permission: operation["x-permission"],
+        callers: operation["x-callers"] ?? [],
+        keyScope: operation["x-key-scope"],
+        aliases: operation["x-aliases"] ?? [],
+        parameters: operation.parameters.filter((one: { in: string }) => one.in !== "header"),
+        body: content && { schema: content.schema, example: content.example },
+        statuses: new Set(checks.keys()),
+        proof: proofOf(operation),
+        faultsOf(answer) {
+          const check = checks.get(answer.status);
+          const where = `${label} → ${answer.status}`;
+          if (check === undefined) return [`${where} is not documented: ${answer.text}`];
+          return check(answer).map((fault) => `${where}: ${fault}: ${answer.text.slice(0, 300)}`);
+        },
+      };
+    }),
   );
 }
 

@@ -39,6 +39,9 @@ const shownToken = Type.Object({
   ...CREDENTIALS,
 });
 
+/** Not a problem: clients of the RFC read nothing else. */
+const refusal = Type.Object({ error: Type.String(), error_description: Type.String() });
+
 /** The token endpoint and its neighbours, for machine clients. Errors as RFC 6749 §5.2 has them. */
 export function createOAuthRoutes(deps: OAuthRouteDeps): Route[] {
   const answer = (ask: Question) => (request: AnyRequest) => answerClient(deps, request, ask);
@@ -96,11 +99,14 @@ const common = (path: string, summary: string) =>
     bodyForm: true,
     bodyBytesMax: limits.formBytesMax,
     responses: {
-      200: { description: "As the RFC has it" },
-      400: { description: "`error` says why" },
-      401: { description: "`invalid_client`" },
-      403: { description: "`access_denied`: the network is blocked" },
-      429: { description: "`temporarily_unavailable`: too many wrong secrets, or revocations" },
+      200: { description: "As the RFC has it", schema: Type.Object({}) },
+      400: { description: "`error` says why", schema: refusal },
+      401: { description: "`invalid_client`", schema: refusal },
+      403: { description: "`access_denied`: the network is blocked", schema: refusal },
+      429: {
+        description: "`temporarily_unavailable`: too many wrong secrets, or revocations",
+        schema: refusal,
+      },
     },
   }) as const;
 
