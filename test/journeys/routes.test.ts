@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { CONTEXTS } from "../../src/http/principal.ts";
-import { PERMISSIONS } from "../../src/contexts/iam/catalogue.ts";
 import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { DEFAULT_TENANT } from "../support/callers.ts";
@@ -49,9 +47,6 @@ async function forAll<T>(items: readonly T[], run: (item: T) => Promise<void>): 
 }
 
 const OK = [200, 201, 202, 204];
-const closed = () => table.operations.filter(({ isPublic }) => !isPublic);
-/** Routes for everybody who is logged in, that look closer at whom they serve. */
-const SELECTIVE = new Set(["POST /auth/verify", "GET /v1/users/{user_id}"]);
 
 test("the server describes its routes, and each answers a good request as described", async () => {
   assert.ok(table.operations.length >= 60);
@@ -74,120 +69,6 @@ test("every event that a request leaves in the log names the country of its addr
     rows.filter(({ country }) => country !== "BR"),
     [],
   );
-});
-
-test("without a live token every closed route answers 401, whatever else is sent", async () => {
-  const ended = await table.makeCaller(table.permissions);
-  const expired = await table.makeCaller(table.permissions);
-  await table.database.database.query(sql`
-    UPDATE auth.sessions SET ended_at = now(), end_reason = 'test' WHERE id = ${ended.sessionId}`);
-  await table.database.database.query(sql`
-    UPDATE auth.sessions SET expires_at = now() - interval '1 second'
-     WHERE id = ${expired.sessionId}`);
-  await forAll(closed(), async (operation) => {
-    const { method } = operation;
-    const path = operation.path.replaceAll(/\{[a-z_]+\}/g, "x");
-    const none = await table.ask({ method, path });
-    expect(operation, none, [401], "no token");
-    assert.equal(none.headers["www-authenticate"], "Bearer");
-    for (const token of [ended.token, expired.token]) {
-      const answer = await table.ask({ method, path, token });
-      expect(operation, answer, [401], "a session that is over");
-      assert.equal(answer.headers["www-authenticate"], 'Bearer error="invalid_token"');
-    }
-  });
-  done();
-});
-
-const everyPermission = CONTEXTS.flatMap((context) =>
-  PERMISSIONS[context].map((permission) => `${context}:${permission}`),
-);
-
-test("the one permission of a route opens it, and all others together do not", async () => {
-  const plain = await table.makeCaller();
-  for (const permission of table.permissions) {
-    const holder = await table.makeCaller([permission]);
-    const others = await table.makeCaller(everyPermission.filter((name) => name !== permission));
-    const guarded = table.operations.filter((operation) => operation.permission === permission);
-    assert.ok(guarded.length > 0);
-    for (const operation of guarded) {
-      const { method } = operation;
-      const { path, body } = await table.goodRequest(operation, holder);
-      for (const { token } of [plain, others]) {
-        expect(operation, await table.ask({ method, path, body, token }), [403], "no permission");
-      }
-      const answer = await table.ask({ method, path, body, token: holder.token });
-      expect(operation, answer, OK, "the permission alone");
-    }
-  }
-  done();
-});
-
-test("routes without a permission serve everybody who is logged in, as far as it is theirs", async () => {
-  for (const operation of closed().filter(({ permission }) => permission === undefined)) {
-    const caller = await table.makeCaller();
-    const { method } = operation;
-    const { path, body } = await table.goodRequest(operation, caller);
-    const answer = await table.ask({ method, path, body, token: caller.token });
-    expect(operation, answer, SELECTIVE.has(operation.label) ? [403] : OK, "plain user");
-  }
-  done();
-});
-
-/** What belongs to a person alone: a program must not change how its owner gets in. */
-const FOR_PEOPLE = /^\/(auth|users)\//;
-const FOR_ANYBODY = new Set(["GET /auth/whoami", "POST /auth/verify"]);
-
-test("an API key opens the routes that take one, by its permission and its scope", async () => {
-  const holder = await table.makeCaller(everyPermission);
-  const { body } = await table.ask({ method: "GET", path: "/auth/whoami", token: holder.token });
-  assert.equal(body.token_info.kind, "user");
-  const makeKey = async (scopes: readonly string[], names: readonly string[]) => {
-    const permissions = Object.fromEntries(
-      CONTEXTS.map((context) => [
-        context,
-        names
-          .filter((name) => name.startsWith(`${context}:`))
-          .map((name) => name.slice(context.length + 1)),
-      ]),
-    );
-    const wishes = { name: "matrix", scopes, permissions };
-    const path = "/auth/api-keys";
-    const made = await table.ask({ method: "POST", path, token: holder.token, body: wishes });
-    assert.equal(made.status, 201, made.text);
-    return made.body.key as string;
-  };
-  const full = await makeKey(["read", "write"], everyPermission);
-  const bare = await makeKey(["read", "write"], []);
-  const only = {
-    read: await makeKey(["read"], everyPermission),
-    write: await makeKey(["write"], everyPermission),
-  };
-  await forAll(closed(), async (operation) => {
-    const { method, keyScope, permission, callers } = operation;
-    if (FOR_PEOPLE.test(operation.path) && !FOR_ANYBODY.has(operation.label)) {
-      assert.deepEqual(callers, ["user"], operation.label);
-    }
-    // A program of either kind is a program: where one may call, so may the other.
-    if (callers.includes("machine")) assert.ok(callers.includes("api_key"), operation.label);
-    assert.equal(keyScope !== undefined, callers.includes("api_key"), operation.label);
-    const path = operation.path.replaceAll(/\{[a-z_]+\}/g, "x");
-    const statusOf = async (token: string) => (await table.ask({ method, path, token })).status;
-    const isOpen = async (token: string) => ![401, 403].includes(await statusOf(token));
-    const wanted = {
-      full: keyScope !== undefined,
-      bare: keyScope !== undefined && permission === undefined,
-      read: keyScope === "read",
-      write: keyScope === "write",
-    };
-    const found = {
-      full: await isOpen(full),
-      bare: await isOpen(bare),
-      read: await isOpen(only.read),
-      write: await isOpen(only.write),
-    };
-    assert.deepEqual(found, wanted, operation.label);
-  });
 });
 
 test("aliases and a slash at the end lead to the same route", async () => {
