@@ -12,14 +12,9 @@ import type { MealOf, Recipe, Versioned } from "./recipe.ts";
 import { copyMeal } from "./store-meal-copy.ts";
 import { lockMenu, placeMeal, unplaceMeal } from "./store-meal-places.ts";
 import { lockMeal, refreshMeal, type LockedMeal } from "./store-meal-totals.ts";
-import {
-  discardRecipes,
-  insertRecipes,
-  updateRecipes,
-  type IdentifiedRecipe,
-} from "./store-recipe-rows.ts";
+import { discardRecipes, insertRecipes, updateRecipes } from "./store-recipe-rows.ts";
 import { recipesOfMeal } from "./store-recipe-writes.ts";
-import { replaceTags } from "./store-tags.ts";
+import { replaceTags, replaceTagsOfMany } from "./store-tags.ts";
 import type { Tag } from "./tag.ts";
 
 /** What a body makes of a meal, once its author and its recipes are known. */
@@ -198,17 +193,20 @@ async function writeRecipes(
   );
   const added = wanted.filter(({ isNew }) => isNew).map(({ recipe }) => recipe);
   await insertRecipes(tx, meal, added, now);
-  const changed: IdentifiedRecipe[] = [];
-  for (const { recipe, isNew, tags } of wanted) {
-    const { id, ...content } = recipe;
-    const hasNewTags =
-      tags !== undefined &&
-      !(isNew && tags.length === 0) &&
-      (await replaceTags(tx, "recipe", id, meal.authorId, meal.tenantId, tags));
-    const isSame = !hasNewTags && isDeepStrictEqual(content, stored.get(id));
-    if (!isNew && !isSame) changed.push(recipe);
-  }
-  await updateRecipes(tx, changed, now);
+  const tagged = wanted.flatMap(({ recipe: { id }, isNew, tags }) =>
+    tags === undefined || (isNew && tags.length === 0) ? [] : [{ id, tags }],
+  );
+  const { authorId, tenantId } = meal;
+  const withNewTags = await replaceTagsOfMany(tx, "recipe", tagged, authorId, tenantId);
+  const changed = wanted.filter(({ recipe: { id, ...content }, isNew }) => {
+    const isSame = !withNewTags.has(id) && isDeepStrictEqual(content, stored.get(id));
+    return !isNew && !isSame;
+  });
+  await updateRecipes(
+    tx,
+    changed.map(({ recipe }) => recipe),
+    now,
+  );
 }
 
 async function lockOwnMeal(

@@ -16,35 +16,59 @@ const ASSOCIATIONS: Readonly<Record<TagParent, Association>> = {
   client: { table: sql`recipes_catalog.clients_tags`, parentId: sql`client_id` },
 };
 
+/** What a parent is to have. */
+export interface TagsOfParent {
+  readonly id: string;
+  readonly tags: readonly Tag[];
+}
+
 /**
- * Gives the parent exactly these tags. What other parents have stays; a tag that nobody has any
- * more is gone.
- * @returns whether the parent had others before
+ * Gives each parent exactly its tags. What other parents have stays; a tag that nobody has any
+ * more is gone. The same few statements, however many parents there are.
+ * @returns the parents that had others before
  */
+export async function replaceTagsOfMany(
+  tx: Transaction,
+  parent: TagParent,
+  parents: readonly TagsOfParent[],
+  authorId: string,
+  tenantId: string,
+): Promise<ReadonlySet<string>> {
+  if (parents.length === 0) return new Set();
+  const { table, parentId: column } = ASSOCIATIONS[parent];
+  const pairs = parents.flatMap(({ id, tags }) => tags.map((tag) => ({ id, ...tag })));
+  const wanted = sql`unnest(${pairs.map(({ id }) => id)}::uuid[],
+      ${pairs.map(({ key }) => key)}::text[], ${pairs.map(({ value }) => value)}::text[])
+    as wanted (parent_id, key, value)`;
+  const changed = await addTags(tx, parent, authorId, tenantId, {
+    labels: sql`select distinct wanted.key, wanted.value from ${wanted}`,
+    pairs: sql`select wanted.parent_id, t.id from ${wanted}
+      join shared_kernel.tags t on t.key = wanted.key and t.value = wanted.value`,
+    pairCount: pairs.length,
+  });
+  const { rows } = await tx.query<{ tag_id: number; parent_id: string }>(sql`
+    delete from ${table} a using shared_kernel.tags t
+     where a.${column} = any(${parents.map(({ id }) => id)}::uuid[]) and t.id = a.tag_id
+       and not exists (
+         select from ${wanted}
+          where wanted.parent_id = a.${column} and wanted.key = t.key and wanted.value = t.value)
+    returning a.tag_id, a.${column} as parent_id`);
+  const ids = new Set(rows.map((row) => row.tag_id));
+  if (ids.size > 0) await removeUnused(tx, [...ids].toSorted(byNumber));
+  return new Set([...changed, ...rows.map((row) => row.parent_id)]);
+}
+
+/** @returns whether the one parent had other tags before */
 export async function replaceTags(
   tx: Transaction,
   parent: TagParent,
-  parentId: string,
+  id: string,
   authorId: string,
   tenantId: string,
   tags: readonly Tag[],
 ): Promise<boolean> {
-  const { table, parentId: column } = ASSOCIATIONS[parent];
-  const [keys, values] = [tags.map(({ key }) => key), tags.map(({ value }) => value)];
-  const wanted = sql`unnest(${keys}::text[], ${values}::text[]) as wanted (key, value)`;
-  const addedCount = await addTags(tx, parent, authorId, tenantId, {
-    labels: sql`select wanted.key, wanted.value from ${wanted}`,
-    pairs: sql`select ${parentId}::uuid, t.id from ${wanted}
-      join shared_kernel.tags t on t.key = wanted.key and t.value = wanted.value`,
-    pairCount: tags.length,
-  });
-  const { rows } = await tx.query<{ tag_id: number }>(sql`
-    delete from ${table} a using shared_kernel.tags t
-     where a.${column} = ${parentId} and t.id = a.tag_id
-       and not exists (select from ${wanted} where wanted.key = t.key and wanted.value = t.value)
-    returning a.tag_id`);
-  if (rows.length > 0) await removeUnused(tx, rows.map((row) => row.tag_id).toSorted(byNumber));
-  return addedCount + rows.length > 0;
+  const changed = await replaceTagsOfMany(tx, parent, [{ id, tags }], authorId, tenantId);
+  return changed.has(id);
 }
 
 /** Gives copies the tags of what they were copied from, as tags of their own author. */
@@ -78,17 +102,17 @@ interface Additions {
   readonly pairCount: number;
 }
 
-/** @returns how many of the pairs are new */
+/** @returns the parents that got one they had not */
 async function addTags(
   tx: Transaction,
   parent: TagParent,
   authorId: string,
   tenantId: string,
   { labels, pairs, pairCount }: Additions,
-): Promise<number> {
-  if (pairCount === 0) return 0;
+): Promise<ReadonlySet<string>> {
+  if (pairCount === 0) return new Set();
   const { table, parentId: column } = ASSOCIATIONS[parent];
-  let addedCount = 0;
+  const changed = new Set<string>();
   // A tag can lose its last parent elsewhere between the two statements: then it is made again.
   for (let attempt = 1; attempt <= tagLimits.addAttemptsMax; attempt++) {
     await tx.query(sql`
@@ -96,16 +120,17 @@ async function addTags(
       select ${tenantId}::uuid, ${authorId}::uuid, ${parent}::text, label.key, label.value
         from (${labels}) as label order by label.key, label.value
       on conflict on constraint tags_label do nothing`);
-    const { rows } = await tx.query<{ held: number; added: number }>(sql`
+    const { rows } = await tx.query<{ held: number; added: string[] }>(sql`
       with held as (
         ${pairs} where t.author_id = ${authorId} and t.type = ${parent} for key share of t
       ), added as (
         insert into ${table} (${column}, tag_id) select * from held on conflict do nothing
-        returning tag_id
+        returning ${column} as parent_id
       )
-      select (select count(*) from held) as held, (select count(*) from added) as added`);
-    addedCount += rows[0]!.added;
-    if (rows[0]!.held === pairCount) return addedCount;
+      select (select count(*) from held) as held,
+             array(select distinct parent_id from added) as added`);
+    for (const id of rows[0]!.added) changed.add(id);
+    if (rows[0]!.held === pairCount) return changed;
   }
   throw platformErrors.failure("overloaded", { note: "tags were removed each time" });
 }
