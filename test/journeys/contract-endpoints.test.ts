@@ -282,7 +282,7 @@ const AMOUNTS = [
 ].flatMap((name) => [`${name}_gte`, `${name}_lte`]);
 const DISHES = [
   ...["id", "name", "author_id", "client_name_contains", "products", "product_name"],
-  ...["tags", "tags_not_exists", "skip", "limit", "sort"],
+  ...["tags", "tags_not_exists", "privacy", "skip", "limit", "sort"],
   ...AMOUNTS,
 ];
 const FILTERS: Record<string, readonly string[]> = {
@@ -295,7 +295,7 @@ const FILTERS: Record<string, readonly string[]> = {
   ],
   "/v1/recipes/search": [
     ...DISHES,
-    ...["privacy", "meal_id", "average_taste_rating_gte", "average_convenience_rating_gte"],
+    ...["meal_id", "average_taste_rating_gte", "average_convenience_rating_gte"],
   ],
   "/v1/meals/search": [...DISHES, "menu_id", "like"],
   "/v1/clients/search": [

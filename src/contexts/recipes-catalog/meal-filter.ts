@@ -1,5 +1,6 @@
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { Caller } from "./owner.ts";
+import type { Privacy } from "./recipe.ts";
 import { hasTags } from "./store-tags.ts";
 import type { TagFilter } from "./tag-filter.ts";
 
@@ -43,6 +44,8 @@ export interface CommonFilter extends Bounds {
 export interface MealFilter extends CommonFilter {
   readonly menu_id?: readonly string[];
   readonly like?: boolean;
+  /** One of its recipes has it. */
+  readonly privacy?: Privacy;
 }
 
 /** Who reads a list. */
@@ -104,10 +107,15 @@ export function mealCondition(filter: MealFilter, caller: Reader): Sql {
   const parts = [sql`not m.discarded and m.tenant_id = ${caller.tenantId}`];
   if (!caller.isManager) parts.push(sql`m.author_id = ${caller.userId}`);
   parts.push(...commonConditions("meal", filter, caller.userId));
-  const { menu_id: menuId, like, client_name_contains: clientName, productSets = [] } = filter;
+  const { menu_id: menuId, like, privacy, client_name_contains: clientName } = filter;
   if (menuId !== undefined) parts.push(sql`m.menu_id = any(${menuId}::uuid[])`);
   if (like !== undefined) parts.push(sql`m."like" = ${like}`);
-  for (const products of productSets) {
+  if (privacy !== undefined) {
+    parts.push(sql`exists (
+      select from recipes_catalog.recipes r
+       where r.meal_id = m.id and not r.discarded and r.privacy = ${privacy})`);
+  }
+  for (const products of filter.productSets ?? []) {
     parts.push(sql`exists (
       select from recipes_catalog.recipes r
         join recipes_catalog.ingredients i on i.recipe_id = r.id

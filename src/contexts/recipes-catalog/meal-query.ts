@@ -15,6 +15,7 @@ import {
   type Reader,
 } from "./meal-filter.ts";
 import { callerOf } from "./owner.ts";
+import { PRIVACIES } from "./recipe.ts";
 import { readTagQuery, tagQuery } from "./tag-filter.ts";
 
 export const ids = (description: string) =>
@@ -176,6 +177,7 @@ export const mealQuery = closed({
   ...commonQuery,
   menu_id: ids("Menus"),
   like: Type.Optional(Type.Boolean()),
+  privacy: Type.Optional(Type.Enum([...PRIVACIES], { description: "One of its recipes has it" })),
   sort: sortQuery(MEAL_SORTS),
 });
 
@@ -184,6 +186,6 @@ export async function readMealFilter(
   query: Static<typeof mealQuery>,
   similarProducts: SimilarProducts,
 ): Promise<MealFilter> {
-  const { menu_id, like } = query;
-  return given({ ...(await readCommonFilter(query, similarProducts)), menu_id, like });
+  const { menu_id, like, privacy } = query;
+  return given({ ...(await readCommonFilter(query, similarProducts)), menu_id, like, privacy });
 }

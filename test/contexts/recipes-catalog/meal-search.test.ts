@@ -186,13 +186,19 @@ test("recipes are found by name, ids, meal, privacy, ratings, tags, products and
   assert.equal(await total("created_at_gte=2100-01-01"), 0);
 });
 
-test("meals are found by menu, liking and products", async () => {
+test("meals are found by menu, liking, products and the privacy of their recipes", async () => {
   const total = async (query: string) => (await search("/v1/meals/search", query)).pagination.total;
   assert.equal(await total(`menu_id=${meals[0].menu_id}&menu_id=${newId()}`), 1);
   assert.deepEqual([await total("like=true"), await total("like=false")], [3, 3]);
   assert.equal(await total(`products=${BEANS}`), 4);
   assert.equal(await total("product_name=arroz"), 5);
   assert.equal(await total("name=0"), 3);
+  for (const privacy of ["public", "private"]) {
+    const of = recipes.filter((row) => row.privacy === privacy).map(({ meal_id: id }) => id);
+    const found = await search("/v1/meals/search", `privacy=${privacy}`);
+    assert.deepEqual(found.data.map(({ id }: any) => id).toSorted(), [...new Set(of)].toSorted());
+    assert.equal(found.pagination.total, new Set(of).size);
+  }
 });
 
 test("the names of somebody else's clients find nothing", async () => {
