@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
-import { DEFAULT_TENANT } from "../support/callers.ts";
 import { testSeed, testSize } from "../support/size.ts";
 import { badBodies, naughtyPlaces, NAUGHTY, type Place } from "./naughty.ts";
 import { openRouteTable, type Answer, type Operation, type RouteTable } from "./route-table.ts";
@@ -92,45 +91,6 @@ test("aliases and a slash at the end lead to the same route", async () => {
     }
   }
   assert.ok(count >= 10, `${count} aliases`);
-  done();
-});
-
-test("what belongs to a tenant or to somebody else is not there for others", async () => {
-  const tenantId = newId();
-  const { database } = table.database;
-  await database.query(sql`INSERT INTO auth.tenants (id, name) VALUES (${tenantId}, 'other')`);
-  const stranger = await table.makeCaller(table.permissions, tenantId);
-  const victim = await table.makeCaller();
-  const ofTenant = table.operations.filter(({ path }) =>
-    /(?:user|session|recipe|meal|form|shopping_list)_id|\{name\}/.test(path),
-  );
-  for (const operation of ofTenant) {
-    const { method } = operation;
-    const { path, body } = await table.goodRequest(operation, victim);
-    const answer = await table.ask({ method, path, body, token: stranger.token });
-    if (operation.label === "POST /v1/roles/{context}/{name}/users") {
-      expect(operation, answer, [422], "another tenant's role");
-      const common = "/v1/roles/recipes_catalog/user/users";
-      const given = await table.ask({ method, path: common, body, token: stranger.token });
-      expect(operation, given, [200], "another tenant");
-      assert.deepEqual(given.body.data.assigned, []);
-      assert.deepEqual(given.body.data.unknown, body.user_ids);
-    } else expect(operation, answer, [404], "another tenant");
-  }
-  const listed = await table.ask({ method: "GET", path: "/v1/users", token: stranger.token });
-  assert.deepEqual(
-    listed.body.data.map(({ id }: { id: string }) => id),
-    [stranger.id],
-  );
-  const roles = await table.ask({ method: "GET", path: "/v1/roles", token: stranger.token });
-  const { rows } = await database.query<{ name: string }>(sql`
-    SELECT name FROM iam.roles WHERE tenant_id = ${DEFAULT_TENANT}`);
-  const foreign = new Set(rows.map(({ name }) => name));
-  const { rows: own } = await database.query<{ name: string }>(sql`
-    SELECT name FROM iam.roles WHERE tenant_id = ${tenantId}`);
-  for (const { name } of own) foreign.delete(name);
-  assert.ok(foreign.size > 0);
-  assert.ok(roles.body.data.every(({ name }: { name: string }) => !foreign.has(name)));
   done();
 });
 
