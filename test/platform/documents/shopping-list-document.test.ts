@@ -32,10 +32,10 @@ function listOf(
 const draw = async (list: ShoppingListDocument) => readPdf(await drawShoppingList(list));
 
 const MARKET = [
+  line("Sal grosso", { quantity: 0.25, unit: "pitada", substitutes: "Sal refinado" }),
   line("Pão de queijo", { department: "Padaria", quantity: 1250, meals: ["Café da manhã"] }),
   line("Maçã", { department: "Hortifrúti", quantity: 3, unit: "un", isChecked: true }),
   line("Leite", { department: "Padaria", quantity: 1500, unit: "ml", brands: "Marca Boa" }),
-  line("Sal grosso", { quantity: 0.25, unit: "pitada", substitutes: "Sal refinado" }),
 ];
 
 test("the list is on A4, grouped by department, with what is not in one at the end", async () => {

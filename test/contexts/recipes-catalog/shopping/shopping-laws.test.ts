@@ -15,7 +15,7 @@ import {
   toShoppingList,
   type ShoppingListInput,
 } from "../../../../src/contexts/recipes-catalog/shopping/shopping-list.ts";
-import { MEASURE_UNITS, type MeasureUnit } from "../../../../src/platform/nutrition/nutrients.ts";
+import type { MeasureUnit } from "../../../../src/platform/nutrition/nutrients.ts";
 import { drawShoppingList } from "../../../../src/platform/documents/shopping-list-document.ts";
 import { testSeed, testSize } from "../../../support/size.ts";
 import { anyIngredient, anyInput, byLine, IDS, isNear, list, of, product } from "./any-list.ts";
@@ -136,15 +136,16 @@ test("what is bought and what is at home are together what is needed, or more", 
   );
 });
 
+// Few of each, so that many are equal in all but one thing.
 const text = fc.oneof(
-  fc.constantFrom("a", "A", "á", "Á", "e\u0301", "é", "10 g", "9 g", "ç", "z", ""),
-  fc.string({ unit: "grapheme", maxLength: 3 }),
+  { weight: 9, arbitrary: fc.constantFrom("a", "A", "á", "e\u0301", "é", "10 g", "9 g") },
+  { weight: 1, arbitrary: fc.string({ unit: "grapheme", maxLength: 3 }) },
 );
 const anyItem: fc.Arbitrary<ShoppingItem> = fc.record({
   product_id: fc.option(fc.constantFrom(...IDS)),
   shopping_name: text,
-  unit: fc.constantFrom(...MEASURE_UNITS),
-  quantity: fc.constantFrom(0, 1, 2.5),
+  unit: fc.constantFrom("g", "ml"),
+  quantity: fc.constantFrom(0, 2.5),
   meals_names: fc.array(text, { maxLength: 2 }),
   store_department_name: fc.option(text),
   recommended_brands_and_products: fc.option(text),
@@ -154,7 +155,7 @@ const anyItem: fc.Arbitrary<ShoppingItem> = fc.record({
 test("items have one order: whatever they are given in, null last, the usual order between equals", () => {
   fc.assert(
     fc.property(
-      fc.array(anyItem, { maxLength: 12 }),
+      fc.array(anyItem, { maxLength: 20 }),
       fc.constantFrom(...ITEM_ORDERS),
       (items, orderBy) => {
         const sorted = sortItems(items, orderBy);

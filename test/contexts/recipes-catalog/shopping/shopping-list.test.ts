@@ -85,6 +85,17 @@ test("a factor that is zero or beyond belief is taken for unknown", () => {
   }
 });
 
+test("a sum is the same in any order, down to the last digit that is shown", () => {
+  // The factors raise what is lost in the last bit of a sum above the third decimal.
+  const products = [product("a", { cooking_factor: 1e-6, edible_yield: 1e-6 })];
+  const quantities = [1000.7, 2000.7, 3000.7];
+  const ingredients = quantities.map((one) => of("a", one, "g"));
+  assert.deepEqual(
+    amounts({ ingredients, products }),
+    amounts({ ingredients: ingredients.toReversed(), products }),
+  );
+});
+
 test("what is at home is taken off what is bought, in any unit that leads to the line's", () => {
   const products = [product("a", { edible_yield: 0.5, kg_per_unit: 0.1, liters_per_kg: 2 })];
   const left = (unit: MeasureUnit, atHome: PantryEntry) =>
