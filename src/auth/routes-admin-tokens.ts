@@ -40,6 +40,7 @@ const tokenId = Type.String({
 const expiresAt = Type.Optional(
   Type.Integer({
     minimum: 0,
+    maximum: limits.expiryMaxSeconds,
     description:
       "`exp` of the token, seconds since the epoch; an earlier one than ours may have counts as that.",
   }),
@@ -72,7 +73,7 @@ const revokeRoute = (deps: AdminTokenDeps) =>
     responses: { 200: { description: "1, or 0 if it was so already", schema: countAnswer } },
     async handler(request) {
       const { jti, expires_at, reason: why } = request.body;
-      const token = checked({ tokenId: jti, expiresAt: expires_at });
+      const token = checked({ tokenId: jti, expiresAt: expires_at }, "/body");
       const done = await revokeToken(deps, token, why, actorIn(request));
       await waitIfAsked(deps, request.query.wait, done);
       return json(200, { data: { revoked: done.count } }, NO_STORE);
@@ -100,8 +101,8 @@ const revokeBulkRoute = (deps: AdminTokenDeps) =>
     },
     responses: { 200: { description: "How many were not yet", schema: countAnswer } },
     async handler(request) {
-      const tokens = request.body.tokens.map(({ jti, expires_at }) =>
-        checked({ tokenId: jti, expiresAt: expires_at }),
+      const tokens = request.body.tokens.map(({ jti, expires_at }, index) =>
+        checked({ tokenId: jti, expiresAt: expires_at }, `/body/tokens/${index}`),
       );
       const done = await revokeTokens(deps, tokens, request.body.reason, actorIn(request));
       await waitIfAsked(deps, request.query.wait, done);
@@ -215,11 +216,11 @@ const revokeOfAccountRoute = (deps: AdminTokenDeps) =>
   });
 
 /** A row that outlives every token would only make the table grow. */
-function checked(token: TokenToRevoke): TokenToRevoke {
+function checked(token: TokenToRevoke, place: string): TokenToRevoke {
   const latest = systemClock.nowSeconds() + limits.endMaxSeconds;
   if (token.expiresAt === undefined || token.expiresAt <= latest) return token;
   throw platformErrors.failure("validation_failed", {
-    errors: [{ path: "/body/expires_at", code: "maximum", message: "is too far away" }],
+    errors: [{ path: `${place}/expires_at`, code: "maximum", message: "is too far away" }],
   });
 }
 

@@ -49,6 +49,7 @@ const registerRoute = ({ register }: LoginRouteDeps) =>
     responses: {
       201: { description: "The account, and its first tokens", schema: grantAnswer },
       202: { description: "The rest happens by mail", schema: messageAnswer },
+      401: { description: "`mfa_required`: the tenant wants a second factor of everybody" },
       409: { description: "`account_exists`: the address or the user name is taken" },
       422: { description: "An identifier or the password cannot be used" },
       429: { description: "`rate_limited`: too many registrations from this network" },

@@ -35,6 +35,8 @@ export function createPasswordPolicyRoutes(deps: PasswordPolicyDeps): Route[] {
 const OWN_TENANT =
   "With an access token the rules of the caller's tenant, else those of the default one.";
 
+const REFUSED_TOKEN = { description: "The token that was sent along is not good" };
+
 const policyRoute = (deps: PasswordPolicyDeps) =>
   defineRoute({
     method: "GET",
@@ -44,7 +46,10 @@ const policyRoute = (deps: PasswordPolicyDeps) =>
     description: OWN_TENANT,
     tag: "auth",
     access: PUBLIC,
-    responses: { 200: { description: "The rules", schema: policyAnswer } },
+    responses: {
+      200: { description: "The rules", schema: policyAnswer },
+      401: REFUSED_TOKEN,
+    },
     async handler(request) {
       const tenantId = await tenantOf(deps, request);
       const rules = await deps.judge.rules(tenantId);
@@ -83,6 +88,7 @@ const strengthRoute = (deps: PasswordPolicyDeps) =>
     bodyExample: { password: "four plates of rice", email: "ana@example.com" },
     responses: {
       200: { description: "The verdict", schema: strengthAnswer },
+      401: REFUSED_TOKEN,
       429: { description: "`rate_limited`: too many questions from this network" },
       503: { description: "`overloaded`: too much password work is waiting" },
     },
@@ -113,6 +119,7 @@ const generateRoute = (deps: PasswordPolicyDeps) =>
     bodyExample: { length: 20, complexity: "full" },
     responses: {
       200: { description: "A password", schema: generateAnswer },
+      401: REFUSED_TOKEN,
       422: { description: "`length` is out of bounds, or shorter than the rules allow" },
     },
     async handler(request) {

@@ -130,6 +130,9 @@ export const verifyBody = closed({
   ),
 });
 
+/** As it was read; not looked at. */
+const readInstant = Type.String({ maxLength: 40 });
+
 export const profileBody = closed(
   {
     username: Type.Optional(nullable(username)),
@@ -138,8 +141,8 @@ export const profileBody = closed(
     version: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
     id: Type.Optional(id),
     email_verified: Type.Optional(Type.Boolean()),
-    created_at: Type.Optional(Type.String()),
-    last_login: Type.Optional(optionalText),
+    created_at: Type.Optional(readInstant),
+    last_login: Type.Optional(nullable(readInstant)),
   },
   {
     description:

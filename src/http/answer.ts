@@ -2,6 +2,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import type { AppError, Rejection } from "../platform/errors.ts";
 import { httpLimits } from "../platform/limits.ts";
+import { checkedAnswers } from "./checked-answers.ts";
 import type { Cors } from "./cors.ts";
 import type { Exchange } from "./exchange.ts";
 import { defaultHeaders, headerBlock, headerLine } from "./header-block.ts";
@@ -61,8 +62,8 @@ export function createAnswers(options: {
     };
   }
 
-  return Object.freeze({
-    ofReply(exchange: Exchange, reply: Reply) {
+  const answers = Object.freeze<Answers>({
+    ofReply(exchange, reply) {
       const { status, headers, body, raw } = reply;
       if (raw !== undefined || body === undefined) {
         const head = headers === undefined ? plainHead : headOf(headers, reply);
@@ -73,7 +74,7 @@ export function createAnswers(options: {
       const text = isObject ? textOf(body, reply) : JSON.stringify(body);
       return wire(exchange, status, head, text);
     },
-    ofFailure(exchange: Exchange, failure: AppError | Rejection) {
+    ofFailure(exchange, failure) {
       const body = problemBody(failure, {
         path: exchange.raw.path.slice(0, httpLimits.urlBytesMax),
         requestId: exchange.id,
@@ -83,6 +84,7 @@ export function createAnswers(options: {
       return wire(exchange, failure.status, mergedHead(headers), body);
     },
   });
+  return options.config.environment === "test" ? checkedAnswers(answers) : answers;
 }
 
 /** `make`, done once for an argument that is frozen or belongs to a frozen reply. */

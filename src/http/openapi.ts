@@ -48,7 +48,7 @@ export function toOpenApi(
       },
       schemas: { Problem: problemSchema() },
       responses: Object.fromEntries(
-        [400, 401, 403, 404, 405, 413, 415, 422, 429, 500, 503].map((status) => [
+        [400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503].map((status) => [
           `Problem${status}`,
           problemResponse(status),
         ]),
@@ -144,13 +144,15 @@ function toResponses(route: Route): Json {
 
 /** What any route of this kind may answer, whether its author wrote it down or not. */
 function usualFailures(route: Route): number[] {
-  const statuses = [500];
+  // Also where no query is asked for: one that comes is refused.
+  const statuses = [400, 422, 500];
   if (route.unlimited !== true) statuses.push(429);
-  if (route.direct !== true) statuses.push(503);
+  // Who calls may have to be looked up, even where the handler waits for nothing.
+  if (route.direct !== true || route.access.kind !== "public") statuses.push(503);
   if (route.access.kind !== "public") statuses.push(401, 403);
   if (route.params !== undefined) statuses.push(404);
-  if (route.params !== undefined || route.query !== undefined) statuses.push(400, 422);
-  if (route.body !== undefined) statuses.push(400, 413, 415, 422);
+  // From a network that is shut out nobody registers, logs in or proves an address.
+  if (route.body !== undefined) statuses.push(403, 408, 413, 415);
   return statuses;
 }
 
@@ -164,7 +166,9 @@ function toResponse(status: number, doc: ResponseDoc): Json {
     ...(schema === undefined ? {} : { schema }),
     ...(doc.example === undefined ? {} : { example: doc.example }),
   };
-  return { description: doc.description, content: { [type]: content } };
+  const asJson =
+    doc.jsonSchema === undefined ? {} : { "application/json": { schema: doc.jsonSchema } };
+  return { description: doc.description, content: { [type]: content, ...asJson } };
 }
 
 function problemResponse(status: number): Json {

@@ -62,6 +62,8 @@ export interface ResponseDoc {
   readonly schema?: TSchema;
   readonly example?: unknown;
   readonly contentType?: string;
+  /** The same as JSON, for whoever asks for that and not for `contentType`. */
+  readonly jsonSchema?: TSchema;
 }
 
 export interface RouteAlias {

@@ -1,4 +1,5 @@
 import type { TProperties, TSchema } from "typebox";
+import { nutritionLimits } from "../platform/limits.ts";
 import { MEASURE_UNITS, NUTRIENTS } from "../platform/nutrition/nutrients.ts";
 import type { NutrientInput, NutriFactsInput } from "../platform/nutrition/facts.ts";
 import { pagination } from "./paging.ts";
@@ -12,8 +13,10 @@ export function nullable<T>(type: string, rules: object = {}) {
   return Type.Unsafe<T | null>({ type: [type, "null"], ...rules });
 }
 export const nullableText = (maxLength: number) => nullable<string>("string", { maxLength });
+/** So that sums and conversions stay finite. */
+const amount = { minimum: 0, maximum: nutritionLimits.amountMax };
 export const nullableAmount = (rules: object = {}) =>
-  nullable<number>("number", { minimum: 0, ...rules });
+  nullable<number>("number", { ...amount, ...rules });
 export const nullableUuid = () => nullable<string>("string", { format: "uuid" });
 export const nullableBoolean = () => nullable<boolean>("boolean");
 
@@ -24,10 +27,10 @@ export function optional<P extends TProperties>(properties: P) {
 const nutrientInput = Type.Unsafe<NutrientInput>({
   type: ["number", "object", "null"],
   description: "A number in the default unit, or a value with its unit",
-  minimum: 0,
+  ...amount,
   additionalProperties: false,
   properties: {
-    value: { type: ["number", "null"], minimum: 0 },
+    value: nullableAmount(),
     unit: { enum: [...MEASURE_UNITS, null] },
   },
 });

@@ -1,4 +1,9 @@
 /** The limits of recipes and meals; imported through `limits.ts`. */
+export const nutritionLimits = Object.freeze({
+  /** Of a nutrient, a weight, a factor; sums and conversions stay finite. */
+  amountMax: 1e12,
+});
+
 export const mealLimits = Object.freeze({
   pageItemsMax: 100,
   mealNameCharactersMax: 255,
@@ -16,8 +21,6 @@ export const mealLimits = Object.freeze({
   /** So that the sum of a meal's recipes fits into the column. */
   weightMaxGrams: 10_000_000,
   durationMaxMinutes: 2_147_483_647,
-  /** Of one nutrient; sums and conversions stay finite. */
-  nutrientValueMax: 1e12,
   versionMax: 2_147_483_647,
   /** How many values one repeatable filter of a list may have. */
   filterValuesMax: 100,

@@ -43,6 +43,8 @@ export const revokedTokenLimits = Object.freeze({
   unknownEndSeconds: 3_600 + 60,
   /** No issuer of ours makes tokens that end later. */
   endMaxSeconds: 400 * 86_400,
+  /** The last second of the year 9999. */
+  expiryMaxSeconds: 253_402_300_799,
   /** Reasons that are told apart in the statistics. */
   reasonsMaxCount: 100,
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { cleanText, cleanUrl, expectedVersion, readInstant } from "../../src/http/rules.ts";
+import { testSeed, testSize } from "../support/size.ts";
 
 test("text is trimmed and otherwise kept, whatever it looks like", () => {
   const rule = { charactersMax: 40 };
@@ -20,6 +22,23 @@ test("control characters and halves of characters are refused", () => {
     assert.ok("code" in cleanText(bad, { charactersMax: 9, hasLines: true }), JSON.stringify(bad));
   }
   assert.ok("code" in cleanText("a\tb", { charactersMax: 9 }));
+});
+
+test("a text that is clean stays as it is, and cleaning it again changes nothing", () => {
+  const rule = { charactersMax: 50, hasLines: true };
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), fc.boolean(), (text, hasLines) => {
+      const cleaned = cleanText(text, { ...rule, hasLines });
+      if (!("text" in cleaned)) return;
+      const again =
+        cleaned.text === null ? cleaned : cleanText(cleaned.text, { ...rule, hasLines });
+      assert.deepEqual(again, cleaned);
+      assert.equal(cleaned.text ?? "", text.trim());
+      assert.doesNotMatch(cleaned.text ?? "", /[\0\p{Surrogate}]/u);
+      if (!hasLines) assert.doesNotMatch(cleaned.text ?? "", /\p{Cc}/u);
+    }),
+    { seed: testSeed(), numRuns: testSize(1_000, 50_000) },
+  );
 });
 
 test("an address is http or https, in its normal form, and not too long", () => {

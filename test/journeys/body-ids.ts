@@ -3,7 +3,8 @@ import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
 import { PUBLIC_URL } from "../support/callers.ts";
 import type { Caller } from "./authorisation-callers.ts";
-import type { GoodRequest, JsonSchema, Operation, RouteTable } from "./route-table.ts";
+import type { JsonSchema } from "./json-schema.ts";
+import type { GoodRequest, Operation, RouteTable } from "./route-table.ts";
 
 /** Places of ids in the body and the query of a route: `/meals/0/meal_id`, `?menu_ids`. */
 export function idPlacesOf({ body, parameters }: Operation): string[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import { Compile, type Validator } from "typebox/compile";
 import { Pool } from "undici";
 import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
@@ -11,23 +11,9 @@ import { startTypeform, withoutPace } from "../support/typeform.ts";
 import { insertForm } from "../contexts/client-onboarding/support.ts";
 import { createAccountRequests } from "./account-requests.ts";
 import { createFactorRequests } from "./factor-requests.ts";
+import type { JsonSchema } from "./json-schema.ts";
 import { createKitchenRequests } from "./kitchen-requests.ts";
 import { createShoppingRequests } from "./shopping-requests.ts";
-
-export interface JsonSchema {
-  readonly type?: string | readonly string[];
-  readonly format?: string;
-  readonly enum?: readonly unknown[];
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly required?: readonly string[];
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly items?: JsonSchema;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly additionalProperties?: unknown;
-}
 
 export interface Parameter {
   readonly name: string;
@@ -375,14 +361,20 @@ function readOperations(document: any): Operation[] {
 /** Checks content type and body by what the document says of one status. */
 function checkOf(document: any, response: any): (answer: Answer) => string[] {
   const found = response.$ref ? resolve(document, response.$ref) : response;
-  const [type, content] = Object.entries<any>(found.content ?? {})[0] ?? [];
-  if (type === undefined) return ({ text }) => (text === "" ? [] : ["a body where none is said"]);
-  const schema = content.schema?.$ref ? resolve(document, content.schema.$ref) : content.schema;
-  const validator = schema === undefined ? undefined : Compile(schema as TSchema);
-  return ({ headers, body }) => {
-    const faults = String(headers["content-type"]).startsWith(type) ? [] : ["content type"];
-    if (validator === undefined || validator.Check(body)) return faults;
-    return [...faults, JSON.stringify([...validator.Errors(body)].slice(0, 3))];
+  const content: Record<string, any> = found.content ?? {};
+  const validators = new Map<string, Validator>();
+  return ({ headers, body, text }) => {
+    if (Object.keys(content).length === 0) return text === "" ? [] : ["a body where none is said"];
+    const type = String(headers["content-type"]).split(";")[0]!;
+    if (content[type] === undefined) return ["content type"];
+    const { schema } = content[type];
+    if (schema === undefined) return [];
+    const validator =
+      validators.get(type) ??
+      Compile((schema.$ref ? resolve(document, schema.$ref) : schema) as TSchema);
+    validators.set(type, validator);
+    if (validator.Check(body)) return [];
+    return [JSON.stringify([...validator.Errors(body)].slice(0, 3))];
   };
 }
 

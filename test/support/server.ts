@@ -112,6 +112,9 @@ export async function spawnServer(options: StartOptions = {}): Promise<TestServe
       child.kill("SIGTERM");
       const outcome = await exited;
       await clean();
+      // An answer that its documentation does not know was told as a 500: nobody may overlook it.
+      const [fault] = /AnswerWarning: .*/.exec(output) ?? [];
+      if (fault !== undefined) throw new Error(fault);
       return outcome;
     },
     async kill(signal: NodeJS.Signals = "SIGKILL") {

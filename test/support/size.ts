@@ -7,3 +7,12 @@ export function testSize(short: number, long: number): number {
 export function testSeed(): number {
   return Number(process.env["BRIGADE_TEST_SEED"] ?? Date.now() % 2 ** 31);
 }
+
+/**
+ * Every so-manieth item in a usual run, all of them in the long one. Other seeds take others; so do
+ * lists that begin elsewhere.
+ */
+export function sampled<T>(items: readonly T[], share: number, begin = 0): readonly T[] {
+  const every = testSize(share, 1);
+  return items.filter((_, index) => (index + begin + testSeed()) % every === 0);
+}

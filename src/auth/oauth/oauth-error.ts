@@ -14,6 +14,7 @@ const ERRORS = {
   temporarily_unavailable: { status: 429, text: "Too many attempts" },
 } as const;
 export type OAuthErrorCode = keyof typeof ERRORS;
+export const OAUTH_ERROR_CODES = Object.keys(ERRORS) as OAuthErrorCode[];
 
 /** What `/oauth/*` answers when it refuses; a value, because it is expected. */
 export interface OAuthError {

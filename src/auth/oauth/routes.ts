@@ -1,7 +1,8 @@
+import type { TSchema } from "typebox";
 import { json, type Reply } from "../../http/reply.ts";
 import { defineRoute, PUBLIC, type Route } from "../../http/route.ts";
 import type { AnyRequest } from "../../http/request.ts";
-import { Type } from "../../http/schema.ts";
+import { optionalText, Type } from "../../http/schema.ts";
 import type { FormBody } from "../../http/form.ts";
 import { clientLimits as limits } from "../../platform/limits.ts";
 import { callerOf } from "../routes-replies.ts";
@@ -9,6 +10,7 @@ import type { AuthenticateClient } from "./client-auth.ts";
 import { introspectToken, type IntrospectionOptions } from "./introspection.ts";
 import {
   isOAuthError,
+  OAUTH_ERROR_CODES,
   OAUTH_HEADERS,
   oauthError,
   toReply,
@@ -39,15 +41,33 @@ const shownToken = Type.Object({
   ...CREDENTIALS,
 });
 
-/** Not a problem: clients of the RFC read nothing else. */
-const refusal = Type.Object({ error: Type.String(), error_description: Type.String() });
+const granted = Type.Object({
+  access_token: Type.String(),
+  token_type: Type.Literal("Bearer"),
+  expires_in: Type.Integer({ minimum: 1 }),
+  scope: Type.String(),
+  refresh_token: Type.Optional(Type.String()),
+});
+const described = Type.Object({
+  active: Type.Boolean(),
+  token_type: Type.Optional(Type.Enum(["Bearer", "refresh_token"])),
+  exp: Type.Optional(Type.Integer()),
+  scope: Type.Optional(Type.String()),
+  client_id: Type.Optional(optionalText),
+  username: Type.Optional(optionalText),
+  kind: Type.Optional(Type.String()),
+});
+const refused = Type.Object({
+  error: Type.Enum(OAUTH_ERROR_CODES),
+  error_description: Type.String(),
+});
 
 /** The token endpoint and its neighbours, for machine clients. Errors as RFC 6749 §5.2 has them. */
 export function createOAuthRoutes(deps: OAuthRouteDeps): Route[] {
   const answer = (ask: Question) => (request: AnyRequest) => answerClient(deps, request, ask);
   return [
     defineRoute({
-      ...common("/oauth/token", "Issues an access token to a machine client (RFC 6749)"),
+      ...common("/oauth/token", "Issues an access token to a machine client (RFC 6749)", granted),
       description:
         "`client_credentials`, and `refresh_token` for clients registered to get one; the scope is a list of `context:permission`.",
       body: Type.Object({
@@ -61,7 +81,7 @@ export function createOAuthRoutes(deps: OAuthRouteDeps): Route[] {
       handler: answer((client, parameters, request) => token(deps, client, parameters, request)),
     }),
     defineRoute({
-      ...common("/oauth/introspect", "Tells a machine client about a token (RFC 7662)"),
+      ...common("/oauth/introspect", "Tells a machine client about a token (RFC 7662)", described),
       description: "A token that is not good, or of another tenant, is `active: false`.",
       body: shownToken,
       bodyExample: { token: "eyJ…" },
@@ -70,7 +90,7 @@ export function createOAuthRoutes(deps: OAuthRouteDeps): Route[] {
       ),
     }),
     defineRoute({
-      ...common("/oauth/revoke", "Takes a token back (RFC 7009)"),
+      ...common("/oauth/revoke", "Takes a token back (RFC 7009)", Type.Object({})),
       description: "200 also for a token that is none, or is over.",
       body: shownToken,
       bodyExample: { token: "eyJ…" },
@@ -89,7 +109,7 @@ type Question = (
   request: AnyRequest,
 ) => Promise<object | OAuthError>;
 
-const common = (path: string, summary: string) =>
+const common = (path: string, summary: string, schema: TSchema) =>
   ({
     method: "POST",
     path,
@@ -99,13 +119,13 @@ const common = (path: string, summary: string) =>
     bodyForm: true,
     bodyBytesMax: limits.formBytesMax,
     responses: {
-      200: { description: "As the RFC has it", schema: Type.Object({}) },
-      400: { description: "`error` says why", schema: refusal },
-      401: { description: "`invalid_client`", schema: refusal },
-      403: { description: "`access_denied`: the network is blocked", schema: refusal },
+      200: { description: "As the RFC has it", schema },
+      400: { description: "`error` says why", jsonSchema: refused },
+      401: { description: "`invalid_client`", jsonSchema: refused },
+      403: { description: "`access_denied`: the network is blocked", jsonSchema: refused },
       429: {
         description: "`temporarily_unavailable`: too many wrong secrets, or revocations",
-        schema: refusal,
+        jsonSchema: refused,
       },
     },
   }) as const;

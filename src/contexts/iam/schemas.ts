@@ -13,11 +13,11 @@ const permissions = Type.Array(Type.String({ pattern: "^[a-z0-9_]{1,64}$" }), {
   maxItems: iamLimits.rolePermissionsMaxCount,
   uniqueItems: true,
 });
-const version = Type.Integer({ minimum: 1 });
 const expiresAt = nullable<string>("string", {
   format: "date-time",
   description: "When the role ends by itself; null or absent: not at all",
 });
+const version = Type.Integer({ minimum: 1, maximum: 2_147_483_647 });
 
 export const userParams = closed({ user_id: uuid });
 export const heldRoleParams = closed({ user_id: uuid, context, name: roleName });

@@ -55,9 +55,7 @@ export function withRecipeChanges(
     ...(total_time === undefined ? {} : { total_time }),
     ...(privacy === undefined ? {} : { privacy: privacy ?? "private" }),
     ...(weight_in_grams === undefined ? {} : { weight_in_grams }),
-    ...(nutri_facts === undefined
-      ? {}
-      : { nutri_facts: nutri_facts && readFacts(nutri_facts, `${path}/nutri_facts`, faults) }),
+    ...(nutri_facts === undefined ? {} : { nutri_facts: nutri_facts && readFacts(nutri_facts) }),
     ...(ingredients === undefined
       ? {}
       : { ingredients: readIngredients(ingredients, `${path}/ingredients`, faults) }),
@@ -65,15 +63,11 @@ export function withRecipeChanges(
 }
 
 /** Nutrients that are 0 in their own unit read the same when they are left out. */
-function readFacts(input: NutriFactsInput, path: string, faults: FieldFault[]): NutriFacts {
+function readFacts(input: NutriFactsInput): NutriFacts {
   const facts: Record<string, NutriFacts[keyof NutriFacts]> = readNutriFacts(input);
   for (const [name, unit] of NUTRIENTS) {
     const amount = facts[name];
     if (amount === undefined) continue;
-    if (amount.value > limits.nutrientValueMax) {
-      const message = `must not be more than ${limits.nutrientValueMax}`;
-      faults.push({ path: `${path}/${name}`, code: "maximum", message });
-    }
     if (amount.value === 0 && amount.unit === unit) delete facts[name];
   }
   return facts as NutriFacts;

@@ -75,6 +75,7 @@ export async function serveIam(database: Database) {
   const iam = openIam(database);
   const server = await startServer({
     routes: iam.routes,
+    config: { environment: "test" },
     authenticate: async (token) => {
       const grants = await iam.loadRoles({ issuer: OWN_ISSUER, subject: token });
       if (grants === undefined) return authErrors.rejection("principal_unknown");

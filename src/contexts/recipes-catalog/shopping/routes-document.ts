@@ -1,6 +1,8 @@
 import { json, type Reply } from "../../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../../http/route.ts";
 import type { DrawDocument } from "../../../platform/documents/document-task.ts";
+import { enveloped } from "../../../http/schema-parts.ts";
+import { Type } from "../../../http/schema.ts";
 import { platformErrors } from "../../../platform/errors.ts";
 import { callerOf, type Caller } from "../owner.ts";
 import { CONTEXT } from "../routes-tags.ts";
@@ -54,7 +56,7 @@ export function createDocumentRoute({ lists, drawDocument }: DocumentRouteOption
     body: documentBody,
     bodyExample: EXAMPLE,
     responses: {
-      201: { description: "The document", contentType: "application/pdf" },
+      201: { description: "The document", contentType: "application/pdf", jsonSchema: inBase64 },
       404: { description: "There is no such list, or it is not yours" },
     },
     async handler(request) {
@@ -72,6 +74,8 @@ export function createDocumentRoute({ lists, drawDocument }: DocumentRouteOption
     },
   });
 }
+
+const inBase64 = enveloped(Type.Object({ message: Type.String(), "shopping-list": Type.String() }));
 
 function documentReply(bytes: Uint8Array, isJson: boolean): Reply {
   if (isJson) {

@@ -32,7 +32,7 @@ export async function serveShopping(
   });
   const server = await startServer({
     routes,
-    config: { accessLog: false, bodyBytesMax: 1_048_576 },
+    config: { environment: "test", accessLog: false, bodyBytesMax: 1_048_576 },
     authenticate: (token) => people.get(token) ?? httpErrors.rejection("authentication_required"),
   });
   return {
