@@ -2,6 +2,9 @@ import { Check } from "typebox/schema";
 import { openLimits } from "./app-limits.ts";
 import { createGuesses } from "./auth/api-keys/guesses.ts";
 import { createLoadKey } from "./auth/api-keys/store-live.ts";
+import { byOf } from "./auth/accounts/administration.ts";
+import { recordEvent } from "./auth/audit/store.ts";
+import { callerOf } from "./auth/routes-replies.ts";
 import { createDecisions } from "./auth/audit/decisions.ts";
 import { createAuthenticate } from "./auth/authenticate.ts";
 import type { AuthCache } from "./auth/cache/auth-cache.ts";
@@ -35,7 +38,11 @@ import {
   type IsTenantActive,
 } from "./auth/tenants/standing.ts";
 import type { VerifySignature } from "./auth/verify-pool.ts";
-import { createClientOnboarding, erasingForms } from "./contexts/client-onboarding/index.ts";
+import {
+  createClientOnboarding,
+  erasingForms,
+  type RecordKeyChange,
+} from "./contexts/client-onboarding/index.ts";
 import { recordIamEvents } from "./auth/audit/of-iam.ts";
 import { createIam, type Iam } from "./contexts/iam/index.ts";
 import {
@@ -57,6 +64,7 @@ import type { Logger } from "./platform/log.ts";
 import type { Metrics } from "./platform/metrics.ts";
 import type { Database } from "./platform/postgres.ts";
 import { sql } from "./platform/sql.ts";
+import type { Sealer } from "./platform/sealer.ts";
 import type { SharedMemory } from "./platform/shared-memory.ts";
 
 /** What an entry point gives the application: everything that differs between runtimes. */
@@ -140,7 +148,7 @@ export function createApp(ports: AppPorts): App {
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
     ...createMailboxRoutes({ database, sealer, config }),
-    ...contextRoutes(ports, locateCallers(iam.routes, countryOf)),
+    ...contextRoutes(ports, locateCallers(iam.routes, countryOf), sealer),
     ...createHealthRoutes({ checks: healthChecks(ports), isReady: () => ports.isReady() }),
   ].map((route) => (mayBeRepeated(route) ? repeatable(route, database) : route));
   const routes = config.docs
@@ -170,10 +178,16 @@ export function createApp(ports: AppPorts): App {
 }
 
 /** The business contexts. None knows another: what one needs of another is joined here. */
-function contextRoutes(ports: AppPorts, ofIam: readonly Route[]): Route[] {
+function contextRoutes(ports: AppPorts, ofIam: readonly Route[], sealer: Sealer): Route[] {
   const { database, clock, log, config, drawDocument } = ports;
   const products = createProductsCatalog({ database, clock, log });
-  const onboarding = createClientOnboarding({ database, clock, config });
+  const onboarding = createClientOnboarding({
+    database,
+    clock,
+    config,
+    sealer,
+    recordKeyChange,
+  });
   const recipes = createRecipesCatalog({
     database,
     clock,
@@ -184,6 +198,12 @@ function contextRoutes(ports: AppPorts, ofIam: readonly Route[]): Route[] {
   });
   return [...products.routes, ...recipes.routes, ...onboarding.routes, ...ofIam];
 }
+
+const recordKeyChange: RecordKeyChange = (tx, request, action) => {
+  const { principal } = request;
+  const by = byOf(principal, callerOf(request));
+  return recordEvent(tx, { action: `typeform_key.${action}`, ...by, tenantId: principal.tenantId });
+};
 
 /** Every POST of a business resource that writes: a client that lost the answer asks again. */
 const mayBeRepeated = ({ method, path, access, keyScope }: Route) =>

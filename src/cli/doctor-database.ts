@@ -2,6 +2,7 @@ import { listSealedByOthers } from "../auth/keys/reseal.ts";
 import { readSealingKeys } from "../auth/keys/sealing-keys.ts";
 import { readKeys } from "../auth/keys/store.ts";
 import { listKeys, type ListedKey } from "../auth/keys/store-rows.ts";
+import { SEALED_TYPEFORM_KEYS } from "../contexts/client-onboarding/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import { AppError } from "../platform/errors.ts";
@@ -157,7 +158,7 @@ async function migrationsOf(url: string, log: Logger): Promise<Finding> {
 async function secretsOf(database: Database, config: Config): Promise<Finding> {
   const name = "sealed secrets";
   try {
-    const others = await listSealedByOthers(database, config);
+    const others = await listSealedByOthers(database, config, [SEALED_TYPEFORM_KEYS]);
     if (others.length === 0) return well(name, "all by the first key-encryption key");
     const text = others.map((row) => `${row.count} ${row.name} by ${row.keyId}`).join(", ");
     const isKnown = others.every((row) => row.isKnown);

@@ -78,11 +78,11 @@ export const FINDINGS = Object.freeze({
     "brigade keys reseal",
   ),
   secrets_sealed_by_older: warning(
-    "Secrets of second factors, or mails that wait, are sealed with a key-encryption key that is not the first one",
+    "Secrets of second factors, mails that wait, or keys for TypeForm are sealed with a key-encryption key that is not the first one",
     "brigade keys reseal",
   ),
   secrets_sealed_by_unknown: error(
-    "Secrets of second factors, or mails that wait, are sealed with a key that is not in KEY_ENCRYPTION_KEYS: nobody can open them",
+    "Secrets of second factors, mails that wait, or keys for TypeForm are sealed with a key that is not in KEY_ENCRYPTION_KEYS: nobody can open them",
     "put the key back behind the first one of KEY_ENCRYPTION_KEYS",
   ),
   key_rotation_stuck: warning(

@@ -4,6 +4,7 @@ import { resealKeys } from "../auth/keys/restore.ts";
 import { KEY_USES, listKeys, type KeyUse } from "../auth/keys/store-rows.ts";
 import { createWaitForCluster } from "../auth/revocation/instances.ts";
 import { createInvalidate } from "../auth/revocation/invalidation-log.ts";
+import { SEALED_TYPEFORM_KEYS } from "../contexts/client-onboarding/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import { CommandFailure, defineCommand, EXIT, UsageError } from "./command.ts";
 import { withWorkspace, type Workspace } from "./open-database.ts";
@@ -55,7 +56,8 @@ export const keyRotationCommands = [
   }),
   defineCommand({
     name: "keys reseal",
-    summary: "Seals keys, second factors and mails with the first key of KEY_ENCRYPTION_KEYS.",
+    summary:
+      "Seals keys, second factors, mails and keys for TypeForm with the first key of KEY_ENCRYPTION_KEYS.",
     positionals: [],
     options: {},
     notes: [
@@ -65,7 +67,7 @@ export const keyRotationCommands = [
     run: ({ terminal }) =>
       withWorkspace(terminal, async (workspace) => {
         const keys = await resealKeys(workspace);
-        const secrets = await resealSecrets(workspace);
+        const secrets = await resealSecrets({ ...workspace, others: [SEALED_TYPEFORM_KEYS] });
         const sealed = secrets.reduce((sum, table) => sum + table.sealed, keys.sealed);
         terminal.out(`${sealed} sealed again`);
         const left = [...keys.left, ...secrets.filter((table) => table.left > 0).map(toLeft)];

@@ -34,7 +34,7 @@ import { startOutbox } from "./outbox.ts";
 import { SCHEDULED_JOBS } from "./schedule.ts";
 import { keyJob } from "./schedule-keys.ts";
 import { createWatchJobs } from "./schedule-attacks.ts";
-import { createTypeformDeliverers } from "./typeform-delivery.ts";
+import { announceWebhookSecret, createTypeformDeliverers } from "./typeform-delivery.ts";
 import { createWebhookDeliverer } from "./webhook-delivery.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -104,6 +104,7 @@ export async function openAll(parts: OpeningParts, opening: OpeningServer): Prom
   }));
   const admin = await openAdmin({ ...parts, database, bus, lease, keySets });
   if (admin !== undefined) lifecycle.own("admin port", () => closeServer(admin));
+  await announceWebhookSecret(config, database, log);
   openOutbox(parts, database);
   const gauges = startGauges({ database, metrics: board.main, log });
   lifecycle.own("gauges", () => gauges.stop());

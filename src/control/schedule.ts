@@ -17,8 +17,15 @@ import { removeOldDecisions } from "../auth/audit/store-decisions.ts";
 import { keepMonths } from "../auth/audit/months.ts";
 import { sealEvents } from "../auth/audit/seal.ts";
 import { removeOldKeys } from "../http/store-idempotency.ts";
-import { accountLimits, auditLimits, decisionLimits, jobLimits } from "../platform/limits.ts";
+import {
+  accountLimits,
+  auditLimits,
+  decisionLimits,
+  jobLimits,
+  typeformLimits,
+} from "../platform/limits.ts";
 import type { Job } from "./jobs.ts";
+import { retellTypeform } from "./typeform-delivery.ts";
 
 /** What has to be done now and then, by whichever process takes the turn. */
 export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
@@ -76,6 +83,11 @@ export const SCHEDULED_JOBS: readonly Job[] = Object.freeze<Job[]>([
     name: "remove old answers to onboarding forms",
     everyMs: jobLimits.expiredMs,
     run: removeOldResponses,
+  },
+  {
+    name: "tell TypeForm of the present secret and keys",
+    everyMs: typeformLimits.retellEveryMs,
+    run: retellTypeform,
   },
   {
     name: "keep the months of the audit log",

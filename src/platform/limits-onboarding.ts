@@ -14,6 +14,7 @@ export const onboardingLimits = Object.freeze({
   queryWithDataMaxCount: 10,
   bulkQueriesMaxCount: 5,
   apiKeyMinBytes: 10,
+  apiKeyMaxBytes: 512,
   secretMinBytes: 20,
 });
 
@@ -32,6 +33,11 @@ export const typeformLimits = Object.freeze({
   /** How long a change waits for another one of the same form, and how often it asks. */
   busyWaitMs: 5_000,
   busyPollMs: 200,
+  /** Forms of which TypeForm is told again in one transaction, and those of one tenant. */
+  retellBatchCount: 200,
+  retellTenantMaxCount: 10_000,
+  /** How often somebody looks whether there are such forms. */
+  retellEveryMs: 60_000,
   /** Of a request that asks TypeForm twice. */
   deadlineMs: 28_000,
 });

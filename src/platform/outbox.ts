@@ -25,3 +25,18 @@ export async function enqueue(
     INSERT INTO platform.outbox (id, kind, payload, sealed)
     VALUES (${id}, ${kind}, ${JSON.stringify(payload)}::jsonb, ${sealed ?? null})`);
 }
+
+/** The same for many effects of one kind, in one statement. */
+export async function enqueueEach(
+  asker: Transaction | Pick<Database, "query">,
+  kind: string,
+  entries: readonly Required<Pick<OutboxEntry, "id" | "payload">>[],
+): Promise<void> {
+  if (entries.length === 0) return;
+  const ids = entries.map(({ id }) => id);
+  const payloads = entries.map(({ payload }) => JSON.stringify(payload));
+  await asker.query(sql`
+    INSERT INTO platform.outbox (id, kind, payload)
+    SELECT e.id, ${kind}, e.payload::jsonb
+      FROM unnest(${ids}::uuid[], ${payloads}::text[]) AS e (id, payload)`);
+}

@@ -1,3 +1,5 @@
+import type { Database, Transaction } from "./postgres.ts";
+
 /**
  * Seals what must not be readable where it is kept, and opens it again. `context` is bound to the
  * sealed bytes: what was moved to another row does not open there. Implemented in
@@ -35,4 +37,14 @@ export interface ResealedRows {
 export interface SealedCount {
   readonly keyId: string;
   readonly count: number;
+}
+
+/** Where secrets are kept that the key-encryption keys seal, beside the keys themselves. */
+export interface SealedTable {
+  readonly name: string;
+  page(database: Database, page: SealedPage): Promise<SealedRow[]>;
+  replace(tx: Transaction, rows: ResealedRows): Promise<number>;
+  count(database: Database): Promise<SealedCount[]>;
+  /** What the secret of a row is bound to. */
+  contextOf(id: string): string;
 }

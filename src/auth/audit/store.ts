@@ -17,6 +17,8 @@ export type AuditAction =
   | "tenant.update"
   | "tenant.disable"
   | "tenant.enable"
+  | "typeform_key.set"
+  | "typeform_key.clear"
   | "account.disable"
   | "account.enable"
   | "account.password_demand"

@@ -1,24 +1,14 @@
 import { keyLimits } from "../../platform/limits.ts";
 import * as outbox from "../../platform/outbox-reseal.ts";
 import { contextOf as outboxContext } from "../../platform/outbox-sealed.ts";
-import type { Database, Transaction } from "../../platform/postgres.ts";
-import type { ResealedRows, SealedCount, SealedPage, SealedRow } from "../../platform/sealer.ts";
+import type { Database } from "../../platform/postgres.ts";
+import type { ResealedRows, SealedCount, SealedRow, SealedTable } from "../../platform/sealer.ts";
 import { recordEvent } from "../audit/store.ts";
 import { totpContext } from "../mfa/sealing.ts";
 import * as totp from "../mfa/store-totp.ts";
 import { seal, unseal, type SealingKey } from "./envelope.ts";
 import { KeyFault } from "./material.ts";
 import { readSealingKeys, type SealingSettings } from "./sealing-keys.ts";
-
-/** Where secrets are kept that the key-encryption keys seal, beside the keys themselves. */
-interface SealedTable {
-  readonly name: string;
-  page(database: Database, page: SealedPage): Promise<SealedRow[]>;
-  replace(tx: Transaction, rows: ResealedRows): Promise<number>;
-  count(database: Database): Promise<SealedCount[]>;
-  /** What the secret of a row is bound to. */
-  contextOf(id: string): string;
-}
 
 const totpTable = (name: string, table: totp.TotpTable): SealedTable => ({
   name,
@@ -57,13 +47,16 @@ const BEFORE_ALL = "00000000-0000-0000-0000-000000000000";
 export async function resealSecrets({
   database,
   config,
+  others = [],
 }: {
   readonly database: Database;
   readonly config: SealingSettings;
+  /** Tables of the contexts. */
+  readonly others?: readonly SealedTable[];
 }): Promise<readonly Resealed[]> {
   const keys = await readSealingKeys(config);
   const done: Resealed[] = [];
-  for (const table of TABLES) done.push(await resealTable(database, table, keys));
+  for (const table of [...TABLES, ...others]) done.push(await resealTable(database, table, keys));
   return done;
 }
 
@@ -121,10 +114,11 @@ function tryUnseal(sealed: string, keys: readonly SealingKey[], context: string)
 export async function listSealedByOthers(
   database: Database,
   config: SealingSettings,
+  others: readonly SealedTable[] = [],
 ): Promise<(SealedCount & { readonly name: string; readonly isKnown: boolean })[]> {
   const keys = await readSealingKeys(config);
   const counted = await Promise.all(
-    TABLES.map(async (table) =>
+    [...TABLES, ...others].map(async (table) =>
       (await table.count(database)).map((row) => ({ ...row, name: table.name })),
     ),
   );

@@ -7,6 +7,6 @@ export const onboardingErrors = defineErrors({
   form_busy: { status: 409, title: "Another change of this form is under way; try again shortly" },
   typeform_form_unknown: { status: 422, title: "TypeForm does not know this form" },
   typeform_refused_values: { status: 422, title: "TypeForm does not take these values" },
-  typeform_key_refused: { status: 502, title: "TypeForm does not accept the key of this server" },
+  typeform_key_refused: { status: 502, title: "TypeForm does not accept the key" },
   typeform_busy: { status: 503, title: "TypeForm takes no more calls now; try again later" },
 });

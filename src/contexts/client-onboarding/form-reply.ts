@@ -6,7 +6,7 @@ import type { Form } from "./form.ts";
 /** What any route may answer that asks TypeForm. */
 export const TYPEFORM_FAILURES: Readonly<Record<number, ResponseDoc>> = {
   422: { description: "A rule is broken, or TypeForm does not know the form" },
-  502: { description: "TypeForm does not accept the key of this server" },
+  502: { description: "TypeForm does not accept the key" },
   503: { description: "TypeForm is away or takes no more calls; `Retry-After` says when it may" },
 };
 

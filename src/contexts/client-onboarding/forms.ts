@@ -4,7 +4,8 @@ import { AppError, platformErrors } from "../../platform/errors.ts";
 import { typeformLimits as limits } from "../../platform/limits.ts";
 import type { TypeformConnection } from "./connection.ts";
 import { onboardingErrors } from "./errors.ts";
-import type { Form } from "./form.ts";
+import type { TypeformAccount } from "./accounts.ts";
+import type { Form, Owner } from "./form.ts";
 import type { ChangedForm, FormChange, FormStore, Registration } from "./store-forms.ts";
 import type { TypeformOutcome } from "./typeform-client.ts";
 import type { WebhookSync } from "./webhook-sync.ts";
@@ -12,7 +13,7 @@ import type { WebhookSync } from "./webhook-sync.ts";
 export interface FormsOptions {
   readonly store: FormStore;
   readonly clock: Clock;
-  /** Undefined: there is no key for TypeForm. */
+  /** Undefined: there is no webhook secret. */
   readonly typeform: TypeformConnection | undefined;
 }
 
@@ -25,9 +26,13 @@ type Untimed<T> = Omit<T, "now">;
 export function createForms({ store, clock, typeform }: FormsOptions) {
   const now = () => new Date(clock.nowMs());
 
-  async function carryOut(sync: WebhookSync, change: () => Promise<ChangedForm>): Promise<Form> {
+  async function carryOut(
+    sync: WebhookSync,
+    account: TypeformAccount,
+    change: () => Promise<ChangedForm>,
+  ): Promise<Form> {
     const changed = await patiently(change);
-    const outcome = await sync.applyChange(changed.lease);
+    const outcome = await sync.applyChange(changed.lease, account);
     if (outcome.kind === "done") return changed.form;
     await store.undo(changed, !isUncertain(outcome), now());
     throw failureOf(outcome);
@@ -36,25 +41,28 @@ export function createForms({ store, clock, typeform }: FormsOptions) {
   return {
     /** @throws AppError `form_taken`, `typeform_form_unknown`, and what else TypeForm refuses */
     async register(registration: Untimed<Registration>): Promise<Form> {
-      const { client, sync } = connected(typeform);
-      const found = await client.findForm(registration.typeformId);
+      const { client, sync, account } = await connected(typeform, registration.owner);
+      const found = await client.findForm(account, registration.typeformId);
       if (found.kind !== "done") throw failureOf(found);
-      return carryOut(sync, () => store.register({ ...registration, now: now() }));
+      return carryOut(sync, account, () => store.register({ ...registration, now: now() }));
     },
 
     /** @throws AppError `not_found`, `permission_denied`, `version_conflict` … */
     async change(change: Untimed<FormChange>): Promise<Form> {
-      const { sync } = connected(typeform);
-      return carryOut(sync, () => store.change({ ...change, now: now() }));
+      const { sync, account } = await connected(typeform, change.owner);
+      return carryOut(sync, account, () => store.change({ ...change, now: now() }));
     },
   };
 }
 
 export type Forms = ReturnType<typeof createForms>;
 
-function connected(typeform: FormsOptions["typeform"]) {
-  if (typeform !== undefined) return typeform;
-  throw platformErrors.failure("unavailable", { note: "TYPEFORM_API_KEY is not set" });
+/** TypeForm, and the key with which it is asked for this owner. */
+async function connected(typeform: FormsOptions["typeform"], { tenantId }: Owner) {
+  const account = await typeform?.accounts.of(tenantId);
+  if (typeform !== undefined && account !== undefined) return { ...typeform, account };
+  const name = typeform === undefined ? "TYPEFORM_WEBHOOK_SECRET" : "TYPEFORM_API_KEY";
+  throw platformErrors.failure("unavailable", { note: `${name} is not set` });
 }
 
 /** Another change of the same form is soon over. */

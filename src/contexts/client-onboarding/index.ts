@@ -2,12 +2,16 @@ import type { Route } from "../../http/route.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Config } from "../../platform/config.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import type { Sealer } from "../../platform/sealer.ts";
 import { connectTypeform } from "./connection.ts";
 import type { Owner } from "./form.ts";
 import { createForms } from "./forms.ts";
+import { createKeys } from "./keys.ts";
 import { createQueries } from "./queries.ts";
 import { createFormRoutes } from "./routes-forms.ts";
 import { createQueryRoutes } from "./routes-queries.ts";
+import { createEraseResponseRoute } from "./routes-responses.ts";
+import { createTypeformKeyRoutes, type RecordKeyChange } from "./routes-typeform-key.ts";
 import { createWebhookRoute } from "./routes-webhook.ts";
 import { createFormStore, eraseFormsOf } from "./store-forms.ts";
 import { createResponseStore } from "./store-responses.ts";
@@ -15,6 +19,9 @@ import { createResponseStore } from "./store-responses.ts";
 export interface ClientOnboardingOptions {
   readonly database: Database;
   readonly clock: Clock;
+  readonly sealer: Sealer;
+  /** Writes a change of a tenant's key for TypeForm into the audit log. */
+  readonly recordKeyChange: RecordKeyChange;
   readonly config: Pick<Config, "typeform" | "onboardingRetentionDays">;
 }
 
@@ -40,17 +47,22 @@ export interface ClientOnboarding {
 
 /** The client_onboarding context: forms of TypeForm, the answers to them, and questions about both. */
 export function createClientOnboarding(options: ClientOnboardingOptions): ClientOnboarding {
-  const { database, clock, config } = options;
+  const { database, clock, sealer, config } = options;
   const store = createFormStore(database);
   const responses = createResponseStore(database);
-  const forms = createForms({ store, clock, typeform: connectTypeform(database, config) });
-  const { webhookSecrets: secrets, webhookUrl } = config.typeform;
+  const typeform = connectTypeform(database, config, sealer);
+  const forms = createForms({ store, clock, typeform });
+  const { webhookSecrets: secrets, webhookUrl, apiKey } = config.typeform;
+  const isServerKeySet = apiKey !== undefined;
+  const keys = createKeys({ database, clock, sealer, typeform, isServerKeySet });
   const retentionDays = config.onboardingRetentionDays;
   return {
     routes: [
       ...createFormRoutes({ store, forms, clock, webhookUrl }),
       createWebhookRoute({ responses, clock, secrets, retentionDays }),
       ...createQueryRoutes({ ask: createQueries({ forms: store, responses }) }),
+      createEraseResponseRoute({ responses, clock }),
+      ...createTypeformKeyRoutes({ keys, record: options.recordKeyChange }),
     ],
     async findFormResponse(responseId, owner) {
       const row = await responses.find(responseId, owner);
@@ -73,3 +85,6 @@ export const erasingForms =
     await eraseFormsOf(tx, change);
     await discardUser(tx, change);
   };
+
+export { SEALED_TYPEFORM_KEYS } from "./store-keys.ts";
+export type { RecordKeyChange } from "./routes-typeform-key.ts";

@@ -7,7 +7,7 @@ import { onboardingLimits as limits } from "../../platform/limits.ts";
 import { readDelivery } from "./delivery.ts";
 import { onboardingErrors } from "./errors.ts";
 import { deliveryBody, deliveryTaken, TAG } from "./schemas.ts";
-import { isSigned } from "./signature.ts";
+import { isGenuine } from "./signature.ts";
 import type { ResponseStore } from "./store-responses.ts";
 
 const DAY_MS = 86_400_000;
@@ -20,7 +20,7 @@ export interface WebhookRouteOptions {
   readonly retentionDays: number;
 }
 
-/** Takes what TypeForm delivers: proves it before a byte of it is read, answers when it is stored. */
+/** Takes what TypeForm delivers: proves it before a word of it counts, answers when it is stored. */
 export function createWebhookRoute(options: WebhookRouteOptions): Route {
   const { responses, clock, secrets, retentionDays } = options;
   return defineRoute({
@@ -55,7 +55,7 @@ export function createWebhookRoute(options: WebhookRouteOptions): Route {
         throw platformErrors.failure("unavailable", { note: "TYPEFORM_WEBHOOK_SECRET is not set" });
       }
       const { rawBody } = request;
-      if (!isSigned(rawBody, request.headerValues("typeform-signature"), secrets)) {
+      if (!isGenuine(rawBody, request.headerValues("typeform-signature"), secrets)) {
         throw onboardingErrors.failure("webhook_signature_invalid");
       }
       const now = new Date(clock.nowMs());

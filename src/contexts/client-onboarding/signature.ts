@@ -1,4 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { parseJson } from "../../http/body.ts";
+import { isObject } from "./answers.ts";
+import { formSecretOf } from "./webhook-secret.ts";
 
 const PREFIX = "sha256=";
 
@@ -24,4 +27,35 @@ export function isSigned(
     if (wanted.length === sent.length && timingSafeEqual(wanted, sent)) isGood = true;
   }
   return isGood;
+}
+
+/**
+ * Whether TypeForm signed a delivery: with one of our secrets, or with what one of them makes of the
+ * form that the delivery says it is of. Nobody looks whether there is such a form: a bad signature
+ * costs the same and is answered alike, whatever it names.
+ */
+export function isGenuine(
+  body: Uint8Array,
+  given: readonly string[],
+  secrets: readonly string[],
+): boolean {
+  if (isSigned(body, given, secrets)) return true;
+  const form = formNamedIn(body);
+  return isSigned(
+    body,
+    given,
+    secrets.map((secret) => formSecretOf(secret, form)),
+  );
+}
+
+/** What a body that nobody has proved says of itself; empty when it does not say it. */
+function formNamedIn(body: Uint8Array): string {
+  try {
+    const payload = parseJson(body);
+    const response = isObject(payload) ? payload["form_response"] : undefined;
+    const form = isObject(response) ? response["form_id"] : undefined;
+    return typeof form === "string" ? form : "";
+  } catch {
+    return "";
+  }
 }

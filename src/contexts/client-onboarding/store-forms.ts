@@ -68,7 +68,7 @@ export function createFormStore(database: Database) {
           from (select count(*) as total from ${matching}) counted
           left join lateral (
             select ${SELECTION}, (select count(*) from client_onboarding.form_responses r
-                                   where r.form_id = f.id) as response_count
+                                   where r.form_id = f.id and r.erased_at is null) as response_count
               from ${matching} order by ${ORDERS[sort]} offset ${skip} limit ${limit}
           ) page on true`);
       return { rows: rows.filter((row) => row.id !== null), total: rows[0]!.total };
@@ -125,7 +125,7 @@ async function register(
   tx: Transaction,
   { owner, typeformId, webhookUrl, status, now }: Registration,
 ): Promise<ChangedForm> {
-  const lease = await leaseWebhook(tx, typeformId);
+  const lease = await leaseWebhook(tx, typeformId, owner.tenantId);
   const before = await findLiving(tx, typeformId);
   if (before !== undefined) {
     if (!isOf(before, owner)) throw onboardingErrors.failure("form_taken");
@@ -146,7 +146,7 @@ async function changeOwned(
 ): Promise<ChangedForm> {
   // The lease comes first, as in a registration: two changes wait for each other in one order.
   const { typeform_id: typeformId } = await findOwned(tx, id, owner, sql.empty);
-  const lease = await leaseWebhook(tx, typeformId);
+  const lease = await leaseWebhook(tx, typeformId, owner.tenantId);
   const before = await findOwned(tx, id, owner, sql`for update`);
   if (expectedVersion !== undefined && expectedVersion !== before.version) {
     throw platformErrors.failure("version_conflict");
@@ -204,6 +204,6 @@ export async function eraseFormsOf(tx: Transaction, owner: Owner): Promise<void>
      where user_id = ${owner.userId} and tenant_id = ${owner.tenantId}
     returning typeform_id, status`);
   for (const { typeform_id: typeformId, status } of rows) {
-    if (status !== "deleted") await wantAnyhow(tx, typeformId);
+    if (status !== "deleted") await wantAnyhow(tx, typeformId, owner.tenantId);
   }
 }

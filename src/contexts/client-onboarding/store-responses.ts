@@ -58,7 +58,7 @@ export function createResponseStore(database: Database) {
         where f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}
           and ${formId === undefined ? sql`f.status <> 'deleted'` : sql`f.id = ${formId}`}`;
       const matching = sql`client_onboarding.form_responses r
-        where r.form_id in (select f.id from ${forms})`;
+        where r.form_id in (select f.id from ${forms}) and r.erased_at is null`;
       const { rows } = await database.query<ResponseRow & { forms: number; total: number }>(sql`
         select owned.forms, counted.total, page.*
           from (select count(*) as forms from ${forms}) owned,
@@ -77,9 +77,24 @@ export function createResponseStore(database: Database) {
       const [row] = await database.read<ResponseRow>(sql`
         select ${WITH_DATA} from client_onboarding.form_responses r
           join client_onboarding.onboarding_forms f on f.id = r.form_id
-         where r.response_id = ${responseId}
+         where r.response_id = ${responseId} and r.erased_at is null
            and f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}`);
       return row;
+    },
+
+    /**
+     * What was answered goes, the token stays: a copy that comes later, or right now, finds its row.
+     * @returns whether there was such an answer to a form of the owner
+     */
+    async erase(responseId: string, owner: Owner, now: Date): Promise<boolean> {
+      const { rowCount } = await database.query(sql`
+        update client_onboarding.form_responses r
+           set response_data = '{}', client_identifiers = null, submission_id = null,
+               erased_at = ${now}, updated_at = ${now}
+          from client_onboarding.onboarding_forms f
+         where f.id = r.form_id and r.response_id = ${responseId} and r.erased_at is null
+           and f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}`);
+      return rowCount > 0;
     },
   };
 }

@@ -3,6 +3,7 @@ import { fetchLimited, type OutgoingReply } from "../../platform/breaker.ts";
 import type { TypeformSettings } from "../../platform/config-onboarding.ts";
 import { AppError } from "../../platform/errors.ts";
 import { typeformLimits as limits } from "../../platform/limits.ts";
+import type { TypeformAccount } from "./accounts.ts";
 import type { WantedWebhook } from "./form.ts";
 import type { Pace } from "./store-pace.ts";
 
@@ -10,7 +11,7 @@ import type { Pace } from "./store-pace.ts";
 const TAG = "client_onboarding";
 
 /**
- * What became of a call. `missing`: no such form or webhook; `refused`: our key is not accepted;
+ * What became of a call. `missing`: no such form or webhook; `refused`: the key is not accepted;
  * `invalid`: TypeForm does not take the values; `limited`: too many calls; `away`: no answer, or
  * one that says nothing, so `isUncertain` whether the call had its effect.
  */
@@ -24,11 +25,15 @@ export type TypeformOutcome =
     };
 
 export interface TypeformClient {
-  /** Whether our key may read the form. */
-  findForm(typeformId: string): Promise<TypeformOutcome>;
+  /** Whether the key may read the form. */
+  findForm(account: TypeformAccount, typeformId: string): Promise<TypeformOutcome>;
   /** Makes the webhook, or makes it so. */
-  putWebhook(typeformId: string, webhook: WantedWebhook): Promise<TypeformOutcome>;
-  deleteWebhook(typeformId: string): Promise<TypeformOutcome>;
+  putWebhook(
+    account: TypeformAccount,
+    typeformId: string,
+    webhook: WantedWebhook,
+  ): Promise<TypeformOutcome>;
+  deleteWebhook(account: TypeformAccount, typeformId: string): Promise<TypeformOutcome>;
 }
 
 interface Call {
@@ -38,18 +43,19 @@ interface Call {
 }
 
 /**
- * The one way to TypeForm: with our key, in our rhythm, behind the circuit breaker of its origin,
- * never inside a transaction. Undefined without a key.
+ * The one way to TypeForm: with one key, in its rhythm, behind the circuit breaker of its origin,
+ * never inside a transaction.
  */
 export function createTypeformClient(
-  { apiKey, apiUrl, webhookSecrets: [secret] }: TypeformSettings,
+  { apiUrl }: Pick<TypeformSettings, "apiUrl">,
   pace: Pace,
   timeoutMs: number = limits.callTimeoutMs,
-): TypeformClient | undefined {
-  if (apiKey === undefined || secret === undefined) return undefined;
-
-  async function call({ method, path, body }: Call): Promise<TypeformOutcome> {
-    const turn = await pace.takeTurn();
+): TypeformClient {
+  async function call(
+    { apiKey, paceName }: TypeformAccount,
+    { method, path, body }: Call,
+  ): Promise<TypeformOutcome> {
+    const turn = await pace.takeTurn(paceName);
     if (turn.kind === "full") {
       return { kind: "limited", retryAfterSeconds: Math.max(1, Math.ceil(turn.seconds)) };
     }
@@ -68,7 +74,7 @@ export function createTypeformClient(
         isAnonymous: true,
       });
       const outcome = outcomeOf(reply);
-      if (outcome.kind === "limited") await pace.pause(outcome.retryAfterSeconds);
+      if (outcome.kind === "limited") await pace.pause(paceName, outcome.retryAfterSeconds);
       return outcome;
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -84,15 +90,22 @@ export function createTypeformClient(
 
   const webhookPath = (typeformId: string) => `/forms/${typeformId}/webhooks/${TAG}`;
   return {
-    findForm: (typeformId) => call({ method: "GET", path: `/forms/${typeformId}` }),
-    putWebhook: (typeformId, { url, isEnabled }) =>
-      call({
+    findForm: (account, typeformId) =>
+      call(account, { method: "GET", path: `/forms/${typeformId}` }),
+    putWebhook: (account, typeformId, { url, isEnabled }) =>
+      call(account, {
         method: "PUT",
         path: webhookPath(typeformId),
-        body: { url, enabled: isEnabled, verify_ssl: true, tag: TAG, secret },
+        body: {
+          url,
+          enabled: isEnabled,
+          verify_ssl: true,
+          tag: TAG,
+          secret: account.secretOf(typeformId),
+        },
       }),
-    async deleteWebhook(typeformId) {
-      const outcome = await call({ method: "DELETE", path: webhookPath(typeformId) });
+    async deleteWebhook(account, typeformId) {
+      const outcome = await call(account, { method: "DELETE", path: webhookPath(typeformId) });
       // The form or the webhook is gone: that is what was wanted.
       return outcome.kind === "missing" ? { kind: "done" } : outcome;
     },

@@ -13,7 +13,7 @@ import {
   withoutPace,
   type FakeTypeform,
 } from "../../support/typeform.ts";
-import { ANA, BIA, CONFIG, FOREIGNER, insertForm, openOnboarding } from "./support.ts";
+import { ANA, BIA, CONFIG, SEALER, FOREIGNER, insertForm, openOnboarding } from "./support.ts";
 
 const HOOK = "https://api.example.com/v1/client-onboarding/webhook";
 const OTHER_HOOK = "https://other.example.com/hook";
@@ -343,7 +343,7 @@ test("a form that TypeForm has no more is marked deleted by the outbox", async (
   await database.database.query(sql`
     update client_onboarding.form_webhooks set wanted = wanted + 1 where typeform_id = ${id}`);
   typeform.meet(() => ({ status: 404 }));
-  const { sync } = connectTypeform(database.database, CONFIG({ apiUrl: typeform.url }))!;
+  const { sync } = connectTypeform(database.database, CONFIG({ apiUrl: typeform.url }), SEALER)!;
   assert.deepEqual(await sync.catchUp(id), { kind: "done" });
   typeform.meet(undefined);
   assert.equal((await rowOf(id)).id, null);

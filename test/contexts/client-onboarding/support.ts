@@ -1,3 +1,4 @@
+import { createSealer } from "../../../src/auth/keys/sealer.ts";
 import { createClientOnboarding } from "../../../src/contexts/client-onboarding/index.ts";
 import { httpErrors } from "../../../src/http/errors.ts";
 import { createPipeline } from "../../../src/http/pipeline.ts";
@@ -7,7 +8,9 @@ import { systemClock, type Clock } from "../../../src/platform/clock.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { createMetrics } from "../../../src/platform/metrics.ts";
 import type { Database } from "../../../src/platform/postgres.ts";
+import type { Sealer } from "../../../src/platform/sealer.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { settings } from "../../auth/keys/key-rig.ts";
 import { silentLog } from "../../support/log.ts";
 import { signDelivery, TYPEFORM_KEY, WEBHOOK_SECRET } from "../../support/typeform.ts";
 
@@ -15,8 +18,20 @@ export const TENANT = "00000000-0000-0000-0000-000000000000";
 export const ANA = principal("ana");
 export const BIA = principal("bia");
 export const FOREIGNER = principal("foreigner", newId());
+const CONFIGURES = { client_onboarding: ["configure_typeform_webhooks"] };
+/** Each may set the key of the tenant. */
+export const ADMINISTRATOR = principal("administrator", TENANT, CONFIGURES);
+export const FOREIGN_ADMINISTRATOR = principal(
+  "foreign-administrator",
+  FOREIGNER.tenantId,
+  CONFIGURES,
+);
 
-function principal(username: string, tenantId = TENANT): Principal {
+function principal(
+  username: string,
+  tenantId = TENANT,
+  permissions: Principal["permissions"] = {},
+): Principal {
   return Object.freeze({
     kind: "user",
     issuer: "http://localhost:8000",
@@ -38,9 +53,11 @@ function principal(username: string, tenantId = TENANT): Principal {
     scope: undefined,
     apiKey: undefined,
     roles: {},
-    permissions: {},
+    permissions,
   });
 }
+
+const CALLERS = [ANA, BIA, FOREIGNER, ADMINISTRATOR, FOREIGN_ADMINISTRATOR];
 
 export interface Answer {
   readonly status: number;
@@ -66,7 +83,11 @@ export interface OpenOptions {
   readonly webhookUrl?: string;
   readonly retentionDays?: number;
   readonly clock?: Clock;
+  readonly sealer?: Sealer;
 }
+
+/** One for all tests of this process. */
+export const SEALER = createSealer(settings());
 
 export const CONFIG = ({
   apiUrl = "http://127.0.0.1:9",
@@ -82,8 +103,17 @@ export const CONFIG = ({
 /** The routes of the context behind the real pipeline; only the tokens are names. */
 export function openOnboarding(database: Database, options: OpenOptions = {}) {
   const { clock = systemClock } = options;
-  const onboarding = createClientOnboarding({ database, clock, config: CONFIG(options) });
-  const callers = new Map([ANA, BIA, FOREIGNER].map((one) => [one.username!, one]));
+  const recorded: string[] = [];
+  const onboarding = createClientOnboarding({
+    database,
+    clock,
+    sealer: options.sealer ?? SEALER,
+    config: CONFIG(options),
+    async recordKeyChange(_, { principal }, action) {
+      recorded.push(`${action} ${principal.tenantId} ${principal.userId}`);
+    },
+  });
+  const callers = new Map(CALLERS.map((one) => [one.username!, one]));
   const pipeline = createPipeline({
     routes: onboarding.routes,
     authenticate: (token) => callers.get(token) ?? httpErrors.rejection("authentication_required"),
@@ -137,7 +167,7 @@ export function openOnboarding(database: Database, options: OpenOptions = {}) {
     const headers = [["typeform-signature", signDelivery(raw, secret)]] as const;
     return call("POST", "/webhook", { as: null, raw, headers });
   }
-  return { call, take, onboarding };
+  return { call, take, onboarding, recorded };
 }
 
 /** A form behind TypeForm's back. */
