@@ -33,8 +33,11 @@ const FAMILIES: Readonly<Record<string, Family>> = Object.freeze({
     load: async () => (await import("./cli/users.ts")).userCommands,
   },
   tenants: {
-    summary: "Create and list tenants, show and set their policies",
-    load: async () => (await import("./cli/tenants.ts")).tenantCommands,
+    summary: "Create and list tenants, their policies and keys for TypeForm",
+    load: async () => [
+      ...(await import("./cli/tenants.ts")).tenantCommands,
+      ...(await import("./cli/tenants-typeform.ts")).tenantTypeformCommands,
+    ],
   },
   roles: {
     summary: "Assign, remove and list roles",

@@ -1,8 +1,9 @@
 import { listSealedByOthers } from "../auth/keys/reseal.ts";
+import { createSealer } from "../auth/keys/sealer.ts";
 import { readSealingKeys } from "../auth/keys/sealing-keys.ts";
 import { readKeys } from "../auth/keys/store.ts";
 import { listKeys, type ListedKey } from "../auth/keys/store-rows.ts";
-import { SEALED_TYPEFORM_KEYS } from "../contexts/client-onboarding/index.ts";
+import { countUntoldForms, SEALED_TYPEFORM_KEYS } from "../contexts/client-onboarding/index.ts";
 import { systemClock } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import { AppError } from "../platform/errors.ts";
@@ -49,6 +50,8 @@ export async function examineDatabase(
     if (migrations.code !== undefined) return [];
     const kids = await examineKeys(database, config, tell);
     tell(await secretsOf(database, config));
+    const ofTypeform = await typeformOf(database, config);
+    if (ofTypeform !== undefined) tell(ofTypeform);
     return kids;
   } finally {
     await database.end();
@@ -166,6 +169,17 @@ async function secretsOf(database: Database, config: Config): Promise<Finding> {
   } catch (error) {
     return failed(name, "keys_unreadable", error);
   }
+}
+
+/** Whether TypeForm knows every form by the present secret and key. */
+async function typeformOf(database: Database, config: Config): Promise<Finding | undefined> {
+  const counted = await countUntoldForms({ database, config, sealer: createSealer(config) });
+  if (counted === undefined) return undefined;
+  const { total, untold } = counted;
+  const name = "TypeForm";
+  return untold === 0
+    ? well(name, `${total} forms, all told`)
+    : found(name, "typeform_untold", `${untold} of ${total} forms`);
 }
 
 const ROTATION_STUCK_MS = 3_600_000;

@@ -85,6 +85,10 @@ export const FINDINGS = Object.freeze({
     "Secrets of second factors, mails that wait, or keys for TypeForm are sealed with a key that is not in KEY_ENCRYPTION_KEYS: nobody can open them",
     "put the key back behind the first one of KEY_ENCRYPTION_KEYS",
   ),
+  typeform_untold: warning(
+    "TypeForm signs deliveries of some forms with another secret or was told of them with another key: it is being told, or does not let it",
+    "keep TYPEFORM_WEBHOOK_SECRET_PREVIOUS; look for outbox_given_up in the log",
+  ),
   key_rotation_stuck: warning(
     "A rotation was asked for an hour ago or more, and waits for a process that has not loaded the next key",
     "brigade keys list",

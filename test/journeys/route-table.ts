@@ -76,6 +76,8 @@ export async function openRouteTable() {
   const callers = await openCallers(database);
   const typeform = await startTypeform({ anyForm: true });
   await withoutPace(database);
+  // The key of the example.
+  typeform.giveKey("tfp_a-token-of-your-own-account");
   const server = await startServer({
     databaseUrl: database.url,
     env: {
@@ -200,6 +202,15 @@ export async function openRouteTable() {
     },
     form_id: async (_, { id, tenantId }) =>
       String(await insertForm(database.database, newId(), { userId: id, tenantId })),
+    response_id: async (_, { id, tenantId }) => {
+      const formId = await insertForm(database.database, newId(), { userId: id, tenantId });
+      const responseId = newId();
+      await database.database.query(sql`
+        insert into client_onboarding.form_responses
+          (tenant_id, user_id, form_id, response_id, response_data, submitted_at, processed_at)
+        values (${tenantId}, ${id}, ${formId}, ${responseId}, '{}', now(), now())`);
+      return responseId;
+    },
     block_id: () => made("/v1/admin/network-blocks", { network: "203.0.113.0/24" }),
     context: async () => "recipes_catalog",
     name: async ({ method }, _, path) => {

@@ -19,6 +19,8 @@ export interface AskedCall {
   readonly method: string;
   readonly path: string;
   readonly atMs: number;
+  /** The bearer's. */
+  readonly key: string | undefined;
 }
 
 /** What one call is answered in place of the usual; `hang`: nothing, ever. */
@@ -28,7 +30,7 @@ export type Trouble =
   | "cut";
 
 /**
- * TypeForm on loopback: forms that its one key may read, one webhook for each form and tag, its
+ * TypeForm on loopback: forms that its key may read (and other keys, when it is told of them), one webhook for each form and tag, its
  * errors, and deliveries that it signs as it does.
  */
 export async function startTypeform({
@@ -38,6 +40,8 @@ export async function startTypeform({
 } = {}) {
   const known = new Set(forms);
   const gone = new Set<string>();
+  // What a key may read; undefined: every form there is.
+  const keys = new Map<string, ReadonlySet<string> | undefined>([[TYPEFORM_KEY, undefined]]);
   const webhooks = new Map<string, KeptWebhook>();
   const calls: AskedCall[] = [];
   const open = new Set<Socket>();
@@ -53,13 +57,14 @@ export async function startTypeform({
     let text = "";
     for await (const piece of request.setEncoding("utf8")) text += piece as string;
     const path = request.url ?? "";
-    const call = { method: request.method ?? "", path, atMs: performance.now() };
+    const key = request.headers.authorization?.replace(/^Bearer /, "");
+    const call = { method: request.method ?? "", path, atMs: performance.now(), key };
     calls.push(call);
     const met = trouble?.(call);
     if (met === "hang") return;
     if (met === "cut") return void request.socket.destroy();
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    const usual = () => answer(call, request.headers.authorization, text);
+    const usual = () => answer(call, text);
     if (met === undefined) return reply(response, usual());
     // The effect came about and the answer does not tell.
     if (met.isDone === true) usual();
@@ -67,17 +72,16 @@ export async function startTypeform({
     reply(response, { status: met.status, body: { code: "TROUBLE" }, headers });
   }
 
-  function answer({ method, path }: AskedCall, authorization: string | undefined, text: string) {
-    if (authorization !== `Bearer ${TYPEFORM_KEY}`) {
-      return { status: 401, body: { code: "AUTHENTICATION_FAILED" } };
-    }
+  function answer({ method, path, key = "" }: AskedCall, text: string) {
+    if (!keys.has(key)) return { status: 401, body: { code: "AUTHENTICATION_FAILED" } };
+    const mayRead = (form: string) => keys.get(key)?.has(form) ?? true;
     const [, id, tag] = /^\/forms\/([\w-]+)(?:\/webhooks\/([\w-]+))?$/.exec(path) ?? [];
-    if (id === undefined || gone.has(id) || !(anyForm || known.has(id))) {
+    if (id === undefined || gone.has(id) || !mayRead(id) || !(anyForm || known.has(id))) {
       return { status: 404, body: { code: "FORM_NOT_FOUND" } };
     }
     if (tag === undefined) return { status: 200, body: { id, title: `Form ${id}`, fields: [] } };
-    const key = `${id}/${tag}`;
-    const webhook = webhooks.get(key);
+    const name = `${id}/${tag}`;
+    const webhook = webhooks.get(name);
     if (method === "PUT") {
       const sent = JSON.parse(text) as Record<string, unknown>;
       if (typeof sent["url"] !== "string" || typeof sent["enabled"] !== "boolean") {
@@ -89,12 +93,12 @@ export async function startTypeform({
         verifySsl: sent["verify_ssl"] === true,
         secret: sent["secret"] as string | undefined,
       };
-      webhooks.set(key, made);
+      webhooks.set(name, made);
       return { status: 200, body: shown(id, tag, made) };
     }
     if (webhook === undefined) return { status: 404, body: { code: "NOT_FOUND" } };
     if (method === "DELETE") {
-      webhooks.delete(key);
+      webhooks.delete(name);
       return { status: 204 };
     }
     return { status: 200, body: shown(id, tag, webhook) };
@@ -113,6 +117,9 @@ export async function startTypeform({
       TYPEFORM_WEBHOOK_SECRET: WEBHOOK_SECRET,
     },
     webhookOf: (id: string) => webhooks.get(`${id}/client_onboarding`),
+    /** Another account; without `forms` it may read every one. */
+    giveKey: (key: string, forms?: readonly string[]) =>
+      void keys.set(key, forms && new Set(forms)),
     removeForm(id: string) {
       gone.add(id);
       webhooks.delete(`${id}/client_onboarding`);

@@ -6,7 +6,7 @@ import type { Sealer } from "../../platform/sealer.ts";
 import { connectTypeform } from "./connection.ts";
 import type { Owner } from "./form.ts";
 import { createForms } from "./forms.ts";
-import { createKeys } from "./keys.ts";
+import { createKeys, type Keys } from "./keys.ts";
 import { createQueries } from "./queries.ts";
 import { createFormRoutes } from "./routes-forms.ts";
 import { createQueryRoutes } from "./routes-queries.ts";
@@ -14,6 +14,7 @@ import { createEraseResponseRoute } from "./routes-responses.ts";
 import { createTypeformKeyRoutes, type RecordKeyChange } from "./routes-typeform-key.ts";
 import { createWebhookRoute } from "./routes-webhook.ts";
 import { createFormStore, eraseFormsOf } from "./store-forms.ts";
+import type { UntoldCount } from "./store-retelling.ts";
 import { createResponseStore } from "./store-responses.ts";
 
 export interface ClientOnboardingOptions {
@@ -52,9 +53,8 @@ export function createClientOnboarding(options: ClientOnboardingOptions): Client
   const responses = createResponseStore(database);
   const typeform = connectTypeform(database, config, sealer);
   const forms = createForms({ store, clock, typeform });
-  const { webhookSecrets: secrets, webhookUrl, apiKey } = config.typeform;
-  const isServerKeySet = apiKey !== undefined;
-  const keys = createKeys({ database, clock, sealer, typeform, isServerKeySet });
+  const { webhookSecrets: secrets, webhookUrl } = config.typeform;
+  const keys = createTypeformKeys(options);
   const retentionDays = config.onboardingRetentionDays;
   return {
     routes: [
@@ -78,6 +78,30 @@ export function createClientOnboarding(options: ClientOnboardingOptions): Client
   };
 }
 
+/** Keys for TypeForm that tenants have of their own; also for the command line. */
+export function createTypeformKeys({
+  database,
+  clock,
+  sealer,
+  config,
+}: Omit<ClientOnboardingOptions, "recordKeyChange" | "config"> & {
+  readonly config: Pick<Config, "typeform">;
+}): Keys {
+  const typeform = connectTypeform(database, config, sealer);
+  const isServerKeySet = config.typeform.apiKey !== undefined;
+  return createKeys({ database, clock, sealer, typeform, isServerKeySet });
+}
+
+/** How many forms TypeForm knows by another secret or key; undefined without a webhook secret. */
+export const countUntoldForms = async ({
+  database,
+  config,
+  sealer,
+}: Pick<ClientOnboardingOptions, "database" | "sealer"> & {
+  readonly config: Pick<Config, "typeform">;
+}): Promise<UntoldCount | undefined> =>
+  connectTypeform(database, config, sealer)?.retelling.countUntold();
+
 /** `discardUser` for accounts that are erased: their forms go too, with all answers to them. */
 export const erasingForms =
   <C extends Owner>(discardUser: (tx: Transaction, change: C) => Promise<void>) =>
@@ -86,5 +110,6 @@ export const erasingForms =
     await discardUser(tx, change);
   };
 
+export type { KeyState } from "./keys.ts";
 export { SEALED_TYPEFORM_KEYS } from "./store-keys.ts";
 export type { RecordKeyChange } from "./routes-typeform-key.ts";

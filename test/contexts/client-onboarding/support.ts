@@ -89,15 +89,15 @@ export interface OpenOptions {
 /** One for all tests of this process. */
 export const SEALER = createSealer(settings());
 
-export const CONFIG = ({
-  apiUrl = "http://127.0.0.1:9",
-  apiKey = TYPEFORM_KEY,
-  secrets = [WEBHOOK_SECRET],
-  webhookUrl,
-  retentionDays = 365,
-}: OpenOptions = {}) => ({
-  typeform: { apiKey, apiUrl, webhookSecrets: secrets, webhookUrl },
-  onboardingRetentionDays: retentionDays,
+export const CONFIG = (options: OpenOptions = {}) => ({
+  typeform: {
+    // Undefined is said on purpose: there is none then.
+    apiKey: "apiKey" in options ? options.apiKey : TYPEFORM_KEY,
+    apiUrl: options.apiUrl ?? "http://127.0.0.1:9",
+    webhookSecrets: options.secrets ?? [WEBHOOK_SECRET],
+    webhookUrl: options.webhookUrl,
+  },
+  onboardingRetentionDays: options.retentionDays ?? 365,
 });
 
 /** The routes of the context behind the real pipeline; only the tokens are names. */
