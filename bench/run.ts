@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>>
   search: () => import("./search.ts"),
   "login-storm": () => import("./login-storm.ts"),
   enumeration: () => import("./enumeration.ts"),
+  webhook: () => import("./webhook.ts"),
   revocation: () => import("./revocation.ts"),
   startup: () => import("./startup.ts"),
   reload: () => import("./reload.ts"),

@@ -176,6 +176,26 @@ test("keys that do not open, are sealed by an older key or wait to rotate are to
   await assertFinds("key_rotation_stuck", env);
 });
 
+test("forms of which TypeForm knows another secret are counted", async () => {
+  const other = await withDatabase();
+  const env = {
+    DATABASE_URL: other.url,
+    TYPEFORM_WEBHOOK_SECRET: "a webhook secret of the tests",
+    TYPEFORM_API_KEY: "x".repeat(20),
+  };
+  const named = async () => toldBy(await examine(env)).find(({ name }) => name === "TypeForm")!;
+  assert.deepEqual([(await named()).code, (await named()).text], [null, "0 forms, all told"]);
+  await other.database.query(sql`
+    insert into client_onboarding.onboarding_forms
+      (tenant_id, user_id, typeform_id, webhook_url, status)
+    values (${newId()}, ${newId()}, 'untold', 'https://example.com/hook', 'active')`);
+  await other.database.query(sql`
+    insert into client_onboarding.form_webhooks (typeform_id, wanted, applied, told_as)
+    values ('untold', 1, 1, 'another.server')`);
+  assert.equal((await assertFinds("typeform_untold", env)).text, "1 of 1 forms");
+  await other.drop();
+});
+
 test("proxies that do not suit the public address are told", async () => {
   await assertFinds("proxy_hops_missing", { PUBLIC_URL: "https://brigade.test" });
   await assertFinds("proxy_hops_needless", {

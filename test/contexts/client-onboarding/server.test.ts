@@ -95,10 +95,13 @@ const ANSWERS = [
 ];
 
 test("what was delivered becomes a client of who has the form, and of nobody else", async () => {
+  const tenantId = newId();
+  await database.database.query(sql`
+    insert into auth.tenants (id, name) values (${tenantId}, 'another-clinic')`);
   const [owner, other, foreigner] = await Promise.all([
     makePerson(),
     makePerson(),
-    makePerson([], newId()),
+    makePerson([], tenantId),
   ]);
   const [typeformId, token] = [newTypeformId(), newId()];
   const formId = await register(owner, typeformId);
