@@ -6,7 +6,7 @@ import { testSeed, testSize } from "../../support/size.ts";
 import { createDatabase } from "../../../src/platform/postgres.ts";
 import { silentLog } from "../../support/log.ts";
 import { insertMenu, kitchenOf, RECIPE, SLOT } from "./meal-support.ts";
-import { ANA, BRUNO, serveRecipes, type Answer } from "./support.ts";
+import { ANA, BRUNO, person, serveRecipes, type Answer } from "./support.ts";
 
 // Two servers, each with its own connections, as two processes have them.
 const { database, url, drop } = await withDatabase({ connections: 8 });
@@ -229,6 +229,22 @@ test("eight writers of one kind at once succeed, whichever kind it is", async ()
       statuses.every((status) => status < 300),
       `${write.kind}: ${statuses.join()}`,
     );
+  }
+});
+
+test("eight people who rate one recipe at once are all in its means", async () => {
+  const { recipeIds } = await makeScene();
+  for (const id of recipeIds.slice(0, 3)) {
+    const answers = await Promise.all(
+      [0, 0, 1, 2, 3, 4, 5, 5].map((taste, at) => {
+        const body = { rating: { taste, convenience: 5 } };
+        const as = person(ANA.tenantId);
+        return servers[at % 2]!.call("POST", `/v1/recipes/${id}/rate`, { body, as });
+      }),
+    );
+    for (const { status, body } of answers) assert.equal(status, 200, JSON.stringify(body));
+    const { ratings, average_taste_rating: mean } = await kitchen.read(`/v1/recipes/${id}`);
+    assert.deepEqual([ratings.length, mean], [8, 2.5]);
   }
 });
 
