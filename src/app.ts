@@ -18,7 +18,7 @@ import type { IssuerRegistry } from "./auth/issuers/registry.ts";
 import type { KeyRing } from "./auth/keys/key-ring.ts";
 import { createBlockOf } from "./auth/network/blocks.ts";
 import { locateCallers } from "./auth/locate-callers.ts";
-import { createCountryOf } from "./auth/network/country.ts";
+import { createCountryOf, type CountryOf } from "./auth/network/country.ts";
 import { createSealer } from "./auth/keys/sealer.ts";
 import { createMailboxRoutes } from "./auth/mail/dev-mailbox.ts";
 import { selectKeyVersion } from "./auth/keys/store-rows.ts";
@@ -148,7 +148,7 @@ export function createApp(ports: AppPorts): App {
     }),
     ...createDiscoveryRoutes({ config, keyRing }),
     ...createMailboxRoutes({ database, sealer, config }),
-    ...contextRoutes(ports, locateCallers(iam.routes, countryOf), sealer),
+    ...contextRoutes(ports, iam, sealer, countryOf),
     ...createHealthRoutes({ checks: healthChecks(ports), isReady: () => ports.isReady() }),
   ].map((route) => (mayBeRepeated(route) ? repeatable(route, database) : route));
   const routes = config.docs
@@ -178,7 +178,7 @@ export function createApp(ports: AppPorts): App {
 }
 
 /** The business contexts. None knows another: what one needs of another is joined here. */
-function contextRoutes(ports: AppPorts, ofIam: readonly Route[], sealer: Sealer): Route[] {
+function contextRoutes(ports: AppPorts, iam: Iam, sealer: Sealer, countryOf: CountryOf): Route[] {
   const { database, clock, log, config, drawDocument } = ports;
   const products = createProductsCatalog({ database, clock, log });
   const onboarding = createClientOnboarding({
@@ -196,7 +196,9 @@ function contextRoutes(ports: AppPorts, ofIam: readonly Route[], sealer: Sealer)
     findProductTexts,
     shopping: { findShoppingProducts, drawDocument },
   });
-  return [...products.routes, ...recipes.routes, ...onboarding.routes, ...ofIam];
+  // Theirs are events of the audit log.
+  const recorded = locateCallers([...onboarding.keyRoutes, ...iam.routes], countryOf);
+  return [...products.routes, ...recipes.routes, ...onboarding.routes, ...recorded];
 }
 
 const recordKeyChange: RecordKeyChange = (tx, request, action) => {

@@ -23,10 +23,11 @@ export interface AskedCall {
   readonly key: string | undefined;
 }
 
-/** What one call is answered in place of the usual; `hang`: nothing, ever. */
+/** What one call is answered in place of the usual; `hang`: nothing, ever; `mute`: done, and nothing. */
 export type Trouble =
   | { readonly status: number; readonly retryAfter?: string; readonly isDone?: boolean }
   | "hang"
+  | "mute"
   | "cut";
 
 /**
@@ -65,6 +66,7 @@ export async function startTypeform({
     if (met === "cut") return void request.socket.destroy();
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     const usual = () => answer(call, text);
+    if (met === "mute") return void usual();
     if (met === undefined) return reply(response, usual());
     // The effect came about and the answer does not tell.
     if (met.isDone === true) usual();
@@ -185,6 +187,8 @@ export async function deliver(url: string, payload: unknown, options: DeliveryOp
     headers: {
       "content-type": "application/json",
       "typeform-signature": signDelivery(body, options.secret),
+      // A connection that was kept may be closed by the other side just now.
+      connection: "close",
       ...options.headers,
     },
     body,

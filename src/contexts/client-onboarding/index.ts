@@ -42,6 +42,8 @@ export interface FormResponse {
 
 export interface ClientOnboarding {
   readonly routes: Route[];
+  /** Those of a tenant's key for TypeForm, whose use is written down. */
+  readonly keyRoutes: Route[];
   /** By TypeForm's token; undefined when it is not there or not to a form of the owner. */
   findFormResponse(responseId: string, owner: Owner): Promise<FormResponse | undefined>;
 }
@@ -62,8 +64,8 @@ export function createClientOnboarding(options: ClientOnboardingOptions): Client
       createWebhookRoute({ responses, clock, secrets, retentionDays }),
       ...createQueryRoutes({ ask: createQueries({ forms: store, responses }) }),
       createEraseResponseRoute({ responses, clock }),
-      ...createTypeformKeyRoutes({ keys, record: options.recordKeyChange }),
     ],
+    keyRoutes: createTypeformKeyRoutes({ keys, record: options.recordKeyChange }),
     async findFormResponse(responseId, owner) {
       const row = await responses.find(responseId, owner);
       if (row === undefined) return undefined;

@@ -162,11 +162,17 @@ const VALUES = ["text", "email", "phone_number", "number", "date", "choice", "an
 function textOf(answer: Readonly<Record<string, unknown>>): string | undefined {
   for (const key of VALUES) {
     const value = answer[key];
-    const inner = isObject(value) ? value["label"] : value;
+    const inner = isObject(value) ? labelIn(value) : value;
     if (typeof inner === "number") return String(inner);
     if (typeof inner === "string" && inner.trim() !== "") return inner.trim();
   }
   return undefined;
+}
+
+/** Of a choice, or of an answer that was kept whole, as those of drop-down lists are. */
+function labelIn(value: Readonly<Record<string, unknown>>): unknown {
+  const { label, choice } = value;
+  return label ?? (isObject(choice) ? choice["label"] : undefined);
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -377,9 +377,10 @@ test("of several who register one form at once, one gets it", async () => {
 
 test("no connection of the database is held while TypeForm takes its time", async () => {
   const id = newTypeformId();
-  typeform.slowBy(300);
+  typeform.slowBy(1_000);
+  const begun = typeform.calls.length;
   const slow = Array.from({ length: 8 }, (_, index) => register(`${id.slice(0, 20)}_${index}`));
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  while (typeform.calls.length < begun + 8) await new Promise((resolve) => setTimeout(resolve, 10));
   const { total, idle, waiting } = database.database.stats();
   assert.deepEqual([total - 1 - idle, waiting], [0, 0]);
   for (const { status } of await Promise.all(slow)) assert.equal(status, 201);

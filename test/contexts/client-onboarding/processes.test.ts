@@ -69,10 +69,16 @@ test("a process killed in the middle of three things leaves each done once", asy
     const [before, after, form] = [`before-${round}`, `after-${round}`, `killed_${round}`];
     // TypeForm has the webhook, and the row does not know it yet.
     typeform.meet(({ path, method }) =>
-      path.includes(form) && method === "PUT" ? "hang" : undefined,
+      path.includes(form) && method === "PUT" ? "mute" : undefined,
     );
     const asked: Promise<unknown>[] = [registerAt(victim.url, token, form)];
-    await until(() => typeform.calls.some(({ path }) => path.includes(`${form}/webhooks`)));
+    await until(() => typeform.webhookOf(form) !== undefined);
+    // Connections enough: none can be opened any more when the answers are lost.
+    await Promise.all(
+      Array.from({ length: 6 }, (_, copy) =>
+        deliver(victim.url, newDelivery("form1", `warm-${round}-${copy}`)),
+      ),
+    );
     // A row that waits for its commit, and one that is there while nobody was told of it.
     await slowInserts();
     asked.push(deliver(victim.url, newDelivery("form1", before)));

@@ -84,7 +84,7 @@ const ANSWERS = [
   question("email", "email", { type: "email", email: "joana@example.com" }),
   question("phone", "phone_number", { type: "phone_number", phone_number: "+5511912345678" }),
   question("birthday", "date", { type: "date", date: "1988-02-29" }),
-  question("sex", "multiple_choice", { type: "choice", choice: { id: "f", label: "feminino" } }),
+  question("sex", "dropdown", { type: "choice", choice: { id: "f", label: "feminino" } }),
   question("address", "short_text", { type: "text", text: "Rua das Flores" }),
   question("city", "short_text", { type: "text", text: "São Paulo" }),
   question("state", "dropdown", { type: "choice", choice: { label: "São Paulo" } }),

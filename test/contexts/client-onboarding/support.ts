@@ -115,7 +115,7 @@ export function openOnboarding(database: Database, options: OpenOptions = {}) {
   });
   const callers = new Map(CALLERS.map((one) => [one.username!, one]));
   const pipeline = createPipeline({
-    routes: onboarding.routes,
+    routes: [...onboarding.routes, ...onboarding.keyRoutes],
     authenticate: (token) => callers.get(token) ?? httpErrors.rejection("authentication_required"),
     config: {
       environment: "test",
