@@ -10,6 +10,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run(): Promise<Row[]> }>>
   warm: () => import("./warm.ts"),
   cold: () => import("./cold.ts"),
   search: () => import("./search.ts"),
+  routes: () => import("./routes.ts"),
   "login-storm": () => import("./login-storm.ts"),
   enumeration: () => import("./enumeration.ts"),
   webhook: () => import("./webhook.ts"),
