@@ -10,6 +10,8 @@ export const shoppingLimits = Object.freeze({
   pantryQuantityMax: 1e9,
   /** Ingredients of all slots together that one list is computed of. */
   ingredientsMax: 20_000,
+  /** A computation that took this long lets other requests have a turn. */
+  computeTurnMs: 8,
   documentLinesMax: 2_000,
   documentQuantityMax: 1e12,
   documentUnitCharactersMax: 50,

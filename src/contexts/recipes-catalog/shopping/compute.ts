@@ -1,7 +1,9 @@
 import { validationFailure } from "../../../http/rules.ts";
+import { shoppingLimits } from "../../../platform/limits.ts";
+import { inTurns } from "../../../platform/turns.ts";
 import type { Caller } from "../owner.ts";
 import type { ShoppingItem } from "./shopping-item.ts";
-import { toShoppingList } from "./shopping-list.ts";
+import { shoppingListSteps } from "./shopping-list.ts";
 import type { ShoppingRequest } from "./shopping-request.ts";
 import type { ReadBasis } from "./store.ts";
 
@@ -30,7 +32,7 @@ export async function computeList(
       })),
     );
   }
-  return toShoppingList({
+  const steps = shoppingListSteps({
     ingredients,
     products,
     excludedProductIds: asked.exclude_product_ids,
@@ -41,4 +43,5 @@ export async function computeList(
     })),
     orderBy: asked.order_by,
   });
+  return await inTurns(steps, shoppingLimits.computeTurnMs);
 }

@@ -75,14 +75,19 @@ const USUAL = [
  * so that the same items always stand in the same order.
  */
 export function sortItems<T extends Sortable>(items: readonly T[], orderBy: ItemOrder): T[] {
+  return items.toSorted(comparisonOf(orderBy));
+}
+
+/** What `sortItems` compares two items by. */
+export function comparisonOf(orderBy: ItemOrder): Compare<Sortable> {
   const comparisons = [FIRST[orderBy], ...USUAL];
-  return items.toSorted((a, b) => {
+  return (a, b) => {
     for (const compare of comparisons) {
       const result = compare(a, b);
       if (result !== 0) return result;
     }
     return 0;
-  });
+  };
 }
 
 /** Sorted and each once. */

@@ -9,13 +9,8 @@ import {
   sumOf,
   type Densities,
 } from "./measures.ts";
-import {
-  compareText,
-  sortItems,
-  uniqueNames,
-  type ItemOrder,
-  type ShoppingItem,
-} from "./shopping-item.ts";
+import { atOnce, sortSteps, type Steps } from "../../../platform/turns.ts";
+import { comparisonOf, uniqueNames, type ItemOrder, type ShoppingItem } from "./shopping-item.ts";
 
 /** An ingredient of a recipe of a meal, once for every slot of the menus that the meal stands in. */
 export interface PlacedIngredient {
@@ -64,21 +59,31 @@ const NOTHING = 1e-9;
  * can be brought to. The outcome depends on what is asked for, not on the order it is given in.
  */
 export function toShoppingList(input: ShoppingListInput): ShoppingItem[] {
+  return atOnce(shoppingListSteps(input));
+}
+
+/** The same in steps: a list of all that is allowed takes longer than others should wait. */
+export function* shoppingListSteps(input: ShoppingListInput): Steps<ShoppingItem[]> {
   const excluded = new Set(input.excludedProductIds);
+  const products = new Map(input.products.map((product) => [product.id, product]));
+  const pantry = groupBy(input.pantry ?? [], ({ productId }) => productId);
   const wanted = input.ingredients.filter(
     ({ productId }) => productId === null || !excluded.has(productId),
   );
-  const products = new Map(input.products.map((product) => [product.id, product]));
-  const pantry = groupBy(input.pantry ?? [], ({ productId }) => productId);
+  yield;
   // One odd row must not spoil the list: a unit that nobody knows is listed as it is.
   const isKnown = ({ productId, unit }: PlacedIngredient) =>
     productId !== null && products.has(productId) && MEASURE_UNITS.includes(unit);
-  const known = groupBy(wanted.filter(isKnown), ({ productId }) => productId!);
-  const items = [...known].flatMap(([id, ingredients]) =>
-    linesOf(products.get(id)!, ingredients, pantry.get(id) ?? []),
-  );
-  const unmatched = wanted.filter((ingredient) => !isKnown(ingredient));
-  return sortItems([...items, ...unmatchedLines(unmatched)], input.orderBy);
+  const items: ShoppingItem[] = [];
+  for (const [id, ingredients] of groupBy(wanted.filter(isKnown), ({ productId }) => productId!)) {
+    items.push(...linesOf(products.get(id)!, ingredients, pantry.get(id) ?? []));
+    yield;
+  }
+  for (const parts of byNameAndUnit(wanted.filter((ingredient) => !isKnown(ingredient)))) {
+    items.push(unmatchedLine(parts));
+    yield;
+  }
+  return yield* sortSteps(items, comparisonOf(input.orderBy));
 }
 
 function linesOf(
@@ -119,28 +124,28 @@ function toBuy(eaten: number, product: ShoppingProduct): number {
   return eaten / (believed(product.cooking_factor) ?? 1) / (believed(product.edible_yield) ?? 1);
 }
 
-/** One line for each name and kind of unit, however the name is capitalised. */
-function unmatchedLines(ingredients: readonly PlacedIngredient[]): ShoppingItem[] {
-  const lines = groupBy(
+/** For one line each, however the name is capitalised. */
+function byNameAndUnit(ingredients: readonly PlacedIngredient[]) {
+  return groupBy(
     ingredients,
     ({ name, unit }) => `${unmatchedUnit(unit)}\n${name.normalize("NFC").trim().toLowerCase()}`,
-  );
-  return [...lines.values()].map((parts) => ({
+  ).values();
+}
+
+function unmatchedLine(parts: readonly PlacedIngredient[]): ShoppingItem {
+  const bought = unmatchedUnit(parts[0]!.unit);
+  return {
     product_id: null,
-    shopping_name: parts.map(({ name }) => name.trim()).toSorted(compareText)[0]!,
-    unit: unmatchedUnit(parts[0]!.unit),
+    shopping_name: uniqueNames(parts.map(({ name }) => name.trim()))[0]!,
+    unit: bought,
     quantity: rounded(
-      sumOf(
-        parts.map(({ quantity, unit }) =>
-          inLineUnit(quantity, unit, unmatchedUnit(unit), UNKNOWN)!,
-        ),
-      ),
+      sumOf(parts.map(({ quantity, unit }) => inLineUnit(quantity, unit, bought, UNKNOWN)!)),
     ),
     meals_names: uniqueNames(parts.map(({ mealName }) => mealName)),
     store_department_name: null,
     recommended_brands_and_products: null,
     substitutes: null,
-  }));
+  };
 }
 
 /** Nobody knows its density, but grams and kilograms of it are the same line all the same. */
