@@ -95,7 +95,8 @@ export function readRoutes(document: any, stock: Stock, manager: Cook) {
   const left: string[] = [];
   for (const operation of operationsOf(document)) {
     const { label, permission } = operation;
-    const token = permission === undefined ? stock.owner.token : manager.token;
+    const isManaged = permission !== undefined || label.startsWith("GET /v1/users/");
+    const token = isManaged ? manager.token : stock.owner.token;
     const paths = LEFT_OUT.test(label) ? undefined : pathsOf(operation, stock);
     const bodies = BODIES[label]?.(stock);
     if (paths === undefined || (label.startsWith("POST") && bodies === undefined)) {
@@ -103,7 +104,8 @@ export function readRoutes(document: any, stock: Stock, manager: Cook) {
       continue;
     }
     const method = bodies === undefined ? "GET" : "POST";
-    const shots = [...paths, ...queriesOf(operation, stock).map((query) => `${paths[0]!}?${query}`)]
+    const plain = isPaged(operation) ? paths.map((path) => `${path}?${LIMIT}`) : paths;
+    const shots = [...plain, ...queriesOf(operation, stock).map((query) => `${paths[0]!}?${query}`)]
       .filter((path) => path.includes("?") || !isQueryRequired(label))
       .flatMap((path) =>
         (bodies ?? [undefined]).map((body) => ({
@@ -171,6 +173,9 @@ function pathsOf({ path }: Operation, stock: Stock): string[] | undefined {
 
 // Three of the four kinds of classification hold nothing in a seeded catalogue.
 const CLASSIFIED = /\/(?:categories|parent-categories|food-groups|process-types)\//;
+
+/** A page of a list is of the size that N5 names. */
+const isPaged = ({ parameters }: Operation) => parameters.some(({ name }) => name === "limit");
 
 const isQueryRequired = (label: string) => /similar-names|menu-view/.test(label);
 
