@@ -14,7 +14,7 @@ import { systemClock } from "../../src/platform/clock.ts";
 import type { Database } from "../../src/platform/postgres.ts";
 import { principalOf, startServer } from "../http/fixture.ts";
 import { silentLog } from "../support/log.ts";
-import { CONFIG } from "./client-onboarding/support.ts";
+import { CONFIG, SEALER } from "./client-onboarding/support.ts";
 import type { World } from "./world.ts";
 
 export interface Asked {
@@ -40,6 +40,7 @@ export async function serveContexts(database: Database) {
       const permissions = {
         iam: ["manage_users", "manage_roles"],
         recipes_catalog: ["access_basic_features"],
+        client_onboarding: ["configure_typeform_webhooks"],
       };
       people.set(userId, { ...principalOf(userId, permissions), tenantId });
       const response = await fetch(server.url + path, {
@@ -60,7 +61,12 @@ export async function serveContexts(database: Database) {
 function contextRoutes(database: Database): Route[] {
   const common = { database, clock: systemClock };
   const products = createProductsCatalog({ ...common, log: silentLog });
-  const onboarding = createClientOnboarding({ ...common, config: CONFIG() });
+  const onboarding = createClientOnboarding({
+    ...common,
+    config: CONFIG(),
+    sealer: SEALER,
+    recordKeyChange: async () => {},
+  });
   const recipes = createRecipesCatalog({
     ...common,
     similarProducts: products.similarProducts,
