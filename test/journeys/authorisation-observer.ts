@@ -46,7 +46,7 @@ const CHANGES_CALLER = /^\/(auth|users)\//;
 const REFUSED = /^40[134]/;
 /** Answers that must tell nothing of others: the catalogue of products is everybody's. */
 const TELLS =
-  /^(GET (?!\/v1\/products|\/v1\/admin\/network|\/health)|POST \/(auth\/verify|v1\/client-onboarding\/.*query))/;
+  /^(GET (?!\/v1\/products|\/v1\/admin\/network|\/v1\/client-onboarding\/typeform-key|\/health)|POST \/(auth\/verify|v1\/client-onboarding\/.*query))/;
 
 /** Routes whose good request makes what a list shows; the last id of its path tells of it. */
 const FURNITURE = [

@@ -206,6 +206,10 @@ export const AUTHORISATION: Readonly<Record<string, string>> = {
   "POST /v1/client-onboarding/webhook": "401 200",
   "POST /v1/client-onboarding/query-responses": "401 200 403 403 403 403 - 200 403 403",
   "POST /v1/client-onboarding/bulk-query-responses": "401 200 403 403 403 403 - 200 403 403",
+  "DELETE /v1/client-onboarding/responses/{response_id}": "401 204 404 404 404 404 - 204 403 404",
+  "GET /v1/client-onboarding/typeform-key": "401 200 403 403 200 403 200 403 403 403",
+  "PUT /v1/client-onboarding/typeform-key": "401 200 403 403 200 403 200 403 403 403",
+  "DELETE /v1/client-onboarding/typeform-key": "401 200 403 403 200 403 200 403 403 403",
   // Users and roles.
   "POST /v1/users": "401 201 403 403 201 403 201 201 403 403",
   "GET /v1/users": "401 200 403 403 200~ 403 200 200 403 403",
