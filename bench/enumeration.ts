@@ -39,7 +39,7 @@ const ASKS: readonly Ask[] = [
 /** ASVS 6.3.8: whether there is such an account is not to be told by the time an answer takes. */
 export async function run(): Promise<Row[]> {
   const server = await startBenchServer({
-    env: { NODE_ENV: "test", TRUSTED_PROXY_HOPS: "1", EMAIL_VERIFICATION: "required" },
+    env: { NODE_ENV: "development", TRUSTED_PROXY_HOPS: "1", EMAIL_VERIFICATION: "required" },
   });
   const client = new Pool(server.url, { connections: 1, pipelining: 1 });
   try {

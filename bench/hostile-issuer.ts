@@ -21,7 +21,7 @@ export async function run(): Promise<Row[]> {
   issuer.publish(good.jwk);
   const server = await startBenchServer({
     env: {
-      NODE_ENV: "test",
+      NODE_ENV: "development",
       TRUSTED_PROXY_HOPS: "1",
       RATE_LIMIT_ENABLED: "false",
       ISSUERS: JSON.stringify([{ type: "oidc", issuer: issuer.url, audiences: ["api"] }]),

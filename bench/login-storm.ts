@@ -22,7 +22,7 @@ interface Account {
 export async function run(): Promise<Row[]> {
   const rawPerSecond = rawHashRate();
   const server = await startBenchServer({
-    env: { NODE_ENV: "test", PASSWORD_THREADS: "1", TRUSTED_PROXY_HOPS: "1" },
+    env: { NODE_ENV: "development", PASSWORD_THREADS: "1", TRUSTED_PROXY_HOPS: "1" },
   });
   const pool = new Pool(server.url, { connections: 128, pipelining: 1 });
   try {

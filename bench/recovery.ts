@@ -22,7 +22,7 @@ export async function run(): Promise<Row[]> {
   let embedded = await startEmbeddedPostgres(folder, { log: silentLog });
   const server = await startBenchServer({
     databaseUrl: embedded.url,
-    env: { NODE_ENV: "test" },
+    env: { NODE_ENV: "development" },
   });
   const backSeconds: number[] = [];
   let lost = 0;

@@ -12,7 +12,11 @@ const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 1000);
  */
 export async function run(): Promise<Row[]> {
   const database = await withDatabase();
-  const env = { NODE_ENV: "test", SESSIONS_PER_ACCOUNT: "100", PUBLIC_URL: "http://bench.example" };
+  const env = {
+    NODE_ENV: "development",
+    SESSIONS_PER_ACCOUNT: "100",
+    PUBLIC_URL: "http://bench.example",
+  };
   const first = await startBenchServer({ databaseUrl: database.url, env });
   const second = await startBenchServer({ databaseUrl: database.url, env });
   const delaysMs: number[] = [];

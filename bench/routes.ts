@@ -33,7 +33,7 @@ export async function run(): Promise<Row[]> {
   const kitchen = await openKitchen(SIZES);
   const server = await startBenchServer({
     databaseUrl: kitchen.url,
-    env: { NODE_ENV: "test", PUBLIC_URL },
+    env: { NODE_ENV: "development", PUBLIC_URL },
   });
   const client = openMixedClient();
   try {

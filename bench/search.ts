@@ -31,7 +31,7 @@ export async function run(): Promise<Row[]> {
   const seconds = await seed(database.database);
   const server = await startBenchServer({
     databaseUrl: database.url,
-    env: { NODE_ENV: "test" },
+    env: { NODE_ENV: "development" },
   });
   const pool = new Pool(server.url, { connections: CONCURRENT, pipelining: 1 });
   const latenciesMs: number[] = [];

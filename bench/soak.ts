@@ -29,7 +29,7 @@ interface Person {
  */
 export async function run(): Promise<Row[]> {
   const server = await startBenchServer({
-    env: { NODE_ENV: "test", HTTP_THREADS: "2", AUTH_CACHE_SLOTS: "1024" },
+    env: { NODE_ENV: "development", HTTP_THREADS: "2", AUTH_CACHE_SLOTS: "1024" },
   });
   const pool = new Pool(server.url, { connections: 16, pipelining: 1 });
   try {

@@ -24,10 +24,10 @@ interface Candidate {
 export async function run(): Promise<Row[]> {
   const hello = await startPeer("hello-uws");
   const fastify = await startFastify();
-  const quiet = await startBenchServer({ env: { NODE_ENV: "test" } });
+  const quiet = await startBenchServer({ env: { NODE_ENV: "development" } });
   const logging = await startBenchServer({
     env: {
-      NODE_ENV: "test",
+      NODE_ENV: "development",
       ACCESS_LOG: "on",
       LOG_LEVEL: "info",
       ACCESS_LOG_PER_SECOND: "1000000",

@@ -57,8 +57,10 @@ export function createResponseStore(database: Database) {
       const forms = sql`client_onboarding.onboarding_forms f
         where f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}
           and ${formId === undefined ? sql`f.status <> 'deleted'` : sql`f.id = ${formId}`}`;
+      // The owner is said twice: an index then gives his answers in their order.
       const matching = sql`client_onboarding.form_responses r
-        where r.form_id in (select f.id from ${forms}) and r.erased_at is null`;
+        where r.user_id = ${owner.userId} and r.form_id in (select f.id from ${forms})
+          and r.erased_at is null`;
       const { rows } = await database.query<ResponseRow & { forms: number; total: number }>(sql`
         select owned.forms, counted.total, page.*
           from (select count(*) as forms from ${forms}) owned,

@@ -155,15 +155,13 @@ export function createUserStore(
     ...createUserChanges(database, ports, issuerNames),
     async list(filter: UserFilter) {
       const order = orders[filter.sort ?? "created_at"];
+      const matching = conditions(filter, issuerNames);
       const { rows } = await database.query<UserRow & { total: number }>(sql`
-        WITH matching AS (SELECT u.* FROM iam.users u WHERE ${conditions(filter, issuerNames)}),
-        page AS (
-          SELECT u.*, row_number() OVER (ORDER BY ${order}) AS place FROM matching u
-           ORDER BY place LIMIT ${filter.limit} OFFSET ${filter.skip})
         SELECT ${userColumns}, ${heldRoles} AS roles, counted.total
-          FROM (SELECT count(*)::int AS total FROM matching) counted
-          LEFT JOIN page u ON true
-         ORDER BY u.place`);
+          FROM (SELECT count(*)::int AS total FROM iam.users u WHERE ${matching}) counted
+          LEFT JOIN (SELECT u.* FROM iam.users u WHERE ${matching}
+                      ORDER BY ${order} LIMIT ${filter.limit} OFFSET ${filter.skip}) u ON true
+         ORDER BY ${order}`);
       return {
         // An empty page past the end still carries the total, in one row without a user.
         users: rows.filter((row) => row.id !== null).map(toUser),
