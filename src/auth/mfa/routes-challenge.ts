@@ -150,6 +150,7 @@ const loginOptionsRoute = ({ database, throttle, party }: ChallengeRouteDeps) =>
     access: PUBLIC,
     responses: {
       200: { description: "Options of `navigator.credentials.get`", schema: webauthnOptions },
+      403: { description: "`network_blocked`" },
       429: { description: "`rate_limited`" },
     },
     async handler({ address }) {
@@ -180,7 +181,7 @@ const passkeyLoginRoute = ({ passkeyLogin }: ChallengeRouteDeps) =>
     responses: {
       200: { description: "A new session's tokens", schema: grantAnswer },
       401: { description: "`credentials_invalid`, whatever is wrong with the answer" },
-      403: { description: "`account_disabled`" },
+      403: { description: "`account_disabled`, `network_blocked`" },
       429: { description: "`rate_limited`" },
     },
     async handler(request) {

@@ -27,6 +27,12 @@ const SELECTION = sql`r.id, r.form_id, r.response_id, r.submission_id, r.client_
   r.submitted_at, r.processed_at, r.created_at, r.updated_at`;
 const WITH_DATA = sql`${SELECTION}, r.response_data`;
 
+/** A form of the owner, or all of his that are not deleted. */
+const formsOf = (owner: Owner, formId: number | undefined): Sql => sql`
+  client_onboarding.onboarding_forms f
+   where f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}
+     and ${formId === undefined ? sql`f.status <> 'deleted'` : sql`f.id = ${formId}`}`;
+
 /** Answers to forms. Whoever asks sees those to his own forms alone. */
 export function createResponseStore(database: Database) {
   return {
@@ -54,9 +60,7 @@ export function createResponseStore(database: Database) {
 
     /** Of one form, or of all that are not deleted; undefined: the form is not the owner's. */
     async list(owner: Owner, formId: number | undefined, part: Part, isWithData: boolean) {
-      const forms = sql`client_onboarding.onboarding_forms f
-        where f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}
-          and ${formId === undefined ? sql`f.status <> 'deleted'` : sql`f.id = ${formId}`}`;
+      const forms = formsOf(owner, formId);
       // The owner is said twice: an index then gives his answers in their order.
       const matching = sql`client_onboarding.form_responses r
         where r.user_id = ${owner.userId} and r.form_id in (select f.id from ${forms})
