@@ -188,8 +188,8 @@ test("items have one order: whatever they are given in, null last, the usual ord
 // The machine's language, zone and start differ; what is computed and drawn does not.
 const SCRIPT = `
   import { createHash } from "node:crypto";
-  import { toShoppingList } from "${import.meta.resolve("../../../../src/contexts/recipes-catalog/shopping/shopping-list.ts")}";
-  import { drawShoppingList } from "${import.meta.resolve("../../../../src/platform/documents/shopping-list-document.ts")}";
+  import { toShoppingList } from "${new URL("../../../../src/contexts/recipes-catalog/shopping/shopping-list.ts", import.meta.url).href}";
+  import { drawShoppingList } from "${new URL("../../../../src/platform/documents/shopping-list-document.ts", import.meta.url).href}";
   const { input, document } = JSON.parse(process.argv[1]);
   const list = JSON.stringify(toShoppingList(input));
   const pdf = createHash("sha256").update(await drawShoppingList(document)).digest("hex");
