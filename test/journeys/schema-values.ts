@@ -23,7 +23,7 @@ export function sampleOf(schema: JsonSchema): any {
     case "string":
       if (format === "uuid") return "00000000-0000-7000-8000-00000000ffff";
       if (format === "date-time") return "2026-02-28T10:20:30.000Z";
-      if (pattern !== undefined) return fc.sample(fc.stringMatching(new RegExp(pattern)), SAME)[0];
+      if (pattern !== undefined) return fc.sample(matching(pattern, schema), SAME)[0];
       return "x".repeat(Math.max(1, schema.minLength ?? 1));
     default:
       return null;
@@ -133,12 +133,22 @@ const cleanLine = /^[^\p{Cc}\p{Surrogate}]*$/u;
 /** Unicode keeps them apart, and so must the server. */
 const GOOD = NAUGHTY.filter(isPlain);
 
+/** Texts of a pattern; too short a one is said again until it is long enough. */
+function matching(pattern: string, schema: JsonSchema): fc.Arbitrary<string> {
+  const { minLength: least = 0, maxLength: most = Infinity } = schema;
+  const rule = new RegExp(pattern);
+  return fc
+    .stringMatching(rule)
+    .map((text) => text.repeat(Math.max(1, Math.ceil(least / Math.max(1, text.length)))))
+    .filter((text) => rule.test(text) && text.length >= least && text.length <= most);
+}
+
 function texts(schema: JsonSchema): fc.Arbitrary<string> {
   const { format, pattern, minLength: least = 0, maxLength: most = 1_000 } = schema;
   if (format === "uuid") return fc.uuid();
   if (format === "date-time")
     return fc.date({ ...INSTANTS, noInvalidDate: true }).map((at) => at.toISOString());
-  if (pattern !== undefined) return fc.stringMatching(new RegExp(pattern));
+  if (pattern !== undefined) return matching(pattern, schema);
   const fits = (text: string) => {
     const length = Array.from(text).length;
     return length >= least && length <= most;
