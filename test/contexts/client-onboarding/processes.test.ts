@@ -99,7 +99,10 @@ test("a process killed in the middle of three things leaves each done once", asy
     // The lease of the dead is over at once, not in half a minute.
     await database.database.query(sql`
       update client_onboarding.form_webhooks set leased_until = now() where typeform_id = ${form}`);
-    await until(async () => (await leftOf(form)) === 0);
+    await until(async () => {
+      await hurryOutbox();
+      return (await leftOf(form)) === 0;
+    });
     assert.equal(typeform.webhookOf(form)?.enabled, true);
   }
 });
@@ -127,6 +130,13 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
     assert.ok(Date.now() < untilMs, `still not: ${String(isSo)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** What the dead took, and what met its lease, is due again at once, not when its time comes. */
+async function hurryOutbox(): Promise<void> {
+  await database.database.query(sql`
+    update platform.outbox set due_at = now()
+     where done_at is null and due_at > now() + interval '2 seconds'`);
 }
 
 /** Changes of a form that TypeForm was not told of yet. */
