@@ -67,6 +67,14 @@ test("the right password of an account with a factor opens nothing; the code doe
   assert.deepEqual(actions.slice(-3), ["mfa.totp_added", "login.challenge", "login.success"]);
 });
 
+test("a hundred who ask at once what factors they have are all told", async () => {
+  const { access_token: token } = await registerSomebody(app);
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => app.call("GET", "/auth/mfa", { token })),
+  );
+  assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+});
+
 test("a wrong password is told the same whether there is a factor or not", async () => {
   const [plain, ana] = [await registerSomebody(app), await registerWithTotp(app)];
   const bodies = [];
