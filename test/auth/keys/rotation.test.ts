@@ -12,7 +12,8 @@ import { brokenInvariants, keyStates, kidOf, removeKeys, settings, storedKeys } 
 
 let held: TestDatabase;
 before(async () => {
-  held = await withDatabase();
+  // A connection for each of those who work at once: a busy machine keeps nobody waiting for one.
+  held = await withDatabase({ connections: 16 });
 });
 after(() => held.drop());
 beforeEach(async () => {
@@ -190,14 +191,7 @@ test("turns, rotations and emergencies at once leave one active and one next key
     ...Array.from({ length: 3 }, () => ensureKeys(held.database, settings(), silentLog)),
     ...Array.from({ length: 3 }, () => rotateKeys(deps(), "mac", {})),
   ];
-  const ends = await Promise.allSettled(work);
-  // On a busy machine some find no connection in time; what they wanted is then not done at all.
-  const faults = ends.flatMap((end) => (end.status === "rejected" ? [end.reason.code] : []));
-  assert.deepEqual(
-    faults.filter((code) => code !== "unavailable"),
-    [],
-  );
-  assert.ok(faults.length < work.length);
+  await Promise.all(work);
   assert.deepEqual(await brokenInvariants(held.database), []);
   createKeyRing(await readKeys(held.database, settings()));
 });
