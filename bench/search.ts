@@ -4,26 +4,13 @@ import { startBenchServer } from "./support/server.ts";
 import { Pool } from "undici";
 import { seedProducts } from "../src/contexts/products-catalog/index.ts";
 import { withDatabase } from "../test/support/database.ts";
+import { FOOD_NAMES as NAMES } from "./support/food-names.ts";
 
 const PRODUCTS = Number(process.env["BENCH_PRODUCTS"] ?? 100_000);
 const CONCURRENT = 20;
 const REQUESTS = 2_000;
 /** Not counted: new connections plan, and the compiler of the server is busy. */
 const WARM_UP_REQUESTS = 400;
-const NAMES = [
-  "arroz integral",
-  "feijao preto cozido",
-  "peito de frango",
-  "leite desnatado",
-  "queijo branco",
-  "banana prata",
-  "pao frances",
-  "tomate",
-  "azeite de oliva",
-  "carne moida refogada",
-  "iogurte natural",
-  "suco de laranja",
-];
 
 /** N6: similar names over HTTP on a large catalogue. */
 export async function run(): Promise<Row[]> {

@@ -2,6 +2,7 @@ import type { Database } from "../../src/platform/postgres.ts";
 import { sql, type Sql } from "../../src/platform/sql.ts";
 import type { Cook } from "./kitchen.ts";
 import type { Shot } from "./mixed-load.ts";
+import { FOOD_NAMES as NAMES } from "./food-names.ts";
 
 /** A route that reads, and the requests it is measured with. */
 export interface ReadRoute {
@@ -28,20 +29,6 @@ interface Operation {
 const LIMIT = "limit=20";
 /** How many different things are looked up in turn. */
 const IDS = 40;
-const NAMES = [
-  "arroz integral",
-  "feijao preto cozido",
-  "peito de frango",
-  "leite desnatado",
-  "queijo branco",
-  "banana prata",
-  "pao frances",
-  "tomate",
-  "azeite de oliva",
-  "carne moida refogada",
-  "iogurte natural",
-  "suco de laranja",
-];
 /** Not counted by N5: what makes a page for people, and what asks other servers. */
 const LEFT_OUT =
   /^(?:GET \/health|GET \/docs|GET \/auth\/(?!sessions|api-keys|whoami|mfa|trusted))/;
