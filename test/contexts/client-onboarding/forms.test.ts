@@ -317,7 +317,10 @@ test("what a process left half done the outbox finishes, when the lease is out",
   // As if it died between the commit and the call.
   typeform.meet(({ method }) => (method === "PUT" ? "hang" : undefined));
   const hanging = register(id);
-  while ((await rowOf(id)) === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+  // Its call must have come: later, TypeForm would answer it.
+  const isAsked = () =>
+    typeform.calls.some(({ method, path }) => method === "PUT" && path.includes(id));
+  while (!isAsked()) await new Promise((resolve) => setTimeout(resolve, 20));
   const [deliverer] = createTypeformDeliverers(config(), database.database);
   const entry = { id: newId(), kind: "typeform_webhook", sealed: undefined, attempt: 1 };
   const payload = { typeform_id: id };
