@@ -16,6 +16,7 @@ export type AuthenticateCaller = (
 
 export interface RateLimit {
   take(key: string, cost?: number): RateStanding;
+  give(key: string, cost?: number): void;
 }
 
 /** Charges an API key by its own limits. A standing against its rate is left in the exchange. */
@@ -27,7 +28,10 @@ export interface AdmissionOptions {
   readonly cached?: ((token: string) => Principal | undefined) | undefined;
   /** Undefined: nobody is limited. */
   readonly rateLimit?: RateLimit | undefined;
-  /** Budget of an address for tokens not known yet; generous, as many may share an address. */
+  /**
+   * Budget of an address for tokens not known yet, and of a sender who proves himself without one;
+   * generous, as many may share an address.
+   */
   readonly addressLimit?: RateLimit | undefined;
   readonly chargeKey?: ChargeKey | undefined;
 }
@@ -45,7 +49,8 @@ const NOT_ALLOWED = httpErrors.rejection("permission_denied");
  * Who is charged: a caller whose token is known is charged as that caller, so that neighbours
  * behind one address cannot use up each other's budget. Everybody else (no token, a token seen for
  * the first time, public routes) is charged by address, before any work is done for them; when
- * such a token turns out good, its caller is charged too.
+ * such a token turns out good, its caller is charged too. A sender who proves himself by a signature
+ * over the body is charged as that sender then, and his address gets back what it paid for him.
  */
 export function createAdmission(options: AdmissionOptions): Admission {
   const { authenticate, cached, rateLimit, chargeKey } = options;
@@ -86,6 +91,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
     return isRejection(outcome) ? outcome : admitCaller(exchange, target, outcome);
   }
 
+  function recharge(exchange: Exchange, sender: string): void {
+    rateLimit?.give(strangerKey(exchange));
+    const refusal = charge(exchange, addressLimit, `sender:${sender}`);
+    if (refusal !== undefined) throw httpErrors.failure("rate_limited", optionsOf(refusal));
+  }
+
   return (exchange, target) => {
     const token = target.isPublic ? undefined : presentedToken(exchange.raw.fields);
     if (token === AMBIGUOUS) return TWO_CREDENTIALS;
@@ -97,6 +108,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
           ? chargeStranger(exchange, rateLimit)
           : charge(exchange, addressLimit, `newcomer:${networkOf(exchange.address)}`);
       if (refusal !== undefined) return refusal;
+      if (target.route.bodyRaw === true) exchange.recharge = recharge;
     }
     if (target.isPublic) return undefined;
     if (token === undefined || authenticate === undefined) return NO_TOKEN;
@@ -109,8 +121,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
 /** Charges an address (of IPv6 its /64, which is one subscriber), for a request without a token or one that meets no route. */
 export function chargeStranger(exchange: Exchange, limit: RateLimit | undefined): Verdict {
-  return charge(exchange, limit, `address:${networkOf(exchange.address)}`);
+  return charge(exchange, limit, strangerKey(exchange));
 }
+
+const strangerKey = ({ address }: Exchange) => `address:${networkOf(address)}`;
 
 const callerKeys = new WeakMap<Principal, string>();
 
@@ -131,7 +145,9 @@ function charge(exchange: Exchange, limit: RateLimit | undefined, key: string): 
   return standing.allowed ? undefined : rateLimited(standing.retryAfterSeconds, key);
 }
 
-/** The note says whose budget was empty: `caller`, `newcomer` or `address`. */
+const optionsOf = ({ note = "", headers = {} }: Rejection) => ({ note, headers });
+
+/** The note says whose budget was empty: `caller`, `newcomer`, `address` or `sender`. */
 function rateLimited(retryAfterSeconds: number, key: string): Rejection {
   const seconds = Math.max(httpLimits.retryAfterSeconds, Math.ceil(retryAfterSeconds));
   return httpErrors.rejection("rate_limited", {

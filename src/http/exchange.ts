@@ -38,6 +38,8 @@ export class Exchange implements Request {
   settled = false;
   bodyPending = false;
   caller: Principal | undefined;
+  /** Set where an address was charged for what its sender may prove by the body. */
+  recharge: ((exchange: Exchange, sender: string) => void) | undefined;
   beforeCommit: ((tx: Transaction) => Promise<void>) | undefined;
   readonly #baseLog: Logger;
   readonly #hops: number;
@@ -102,6 +104,10 @@ export class Exchange implements Request {
       if (this.#aborted) this.#controller.abort();
     }
     return this.#controller.signal;
+  }
+
+  chargeSender(name: string): void {
+    this.recharge?.(this, name);
   }
 
   header(name: string): string | undefined {

@@ -36,6 +36,8 @@ export interface RateVerdict {
 export interface RateLimiter {
   /** `key`: who is counted, with the limit's name in it when there are several limits. */
   take(key: string, cost?: number): RateVerdict;
+  /** Gives back what was taken just now and was another's to pay. */
+  give(key: string, cost?: number): void;
   /** Others took so much of this budget that it is whole again in `aheadSeconds` only. */
   raise(key: string, aheadSeconds: number): void;
   /** `localEntries`: callers that this thread counts alone. */
@@ -109,6 +111,15 @@ export function createRateLimiter({ shared, limit, clock }: RateLimiterOptions):
       return outcome.next === REFUSED
         ? verdict(nowTicks, outcome.previous, cost)
         : verdict(nowTicks, outcome.next, 0);
+    },
+    give(key, cost = 1) {
+      const nowTicks = ticksNow();
+      move(key, nowTicks, (arrivalTicks) =>
+        // What is past is whole: a moment before now would be more than that.
+        arrivalTicks <= nowTicks
+          ? REFUSED
+          : Math.max(nowTicks, arrivalTicks - cost * intervalTicks),
+      );
     },
     raise(key, aheadSeconds) {
       const nowTicks = ticksNow();

@@ -19,6 +19,11 @@ export interface Request<Params = unknown, Query = unknown, Body = unknown> {
   headerValues(name: string): string[];
   /** Present on every route whose access is not `public`. */
   readonly principal: Principal;
+  /**
+   * Of a route that takes the bytes as sent: who sent them is proved, so he is charged in place of
+   * his network. Throws `rate_limited`.
+   */
+  chargeSender(name: string): void;
   /** Address of the caller after `TRUSTED_PROXY_HOPS`. */
   readonly address: string;
   readonly userAgent: string;

@@ -22,7 +22,7 @@ for i, key in ipairs(KEYS) do
   if type(found) == 'table' then redis.call('DEL', key) end
   local arrival = type(found) == 'string' and tonumber(found) or now
   arrival = math.max(arrival, now) + tonumber(ARGV[2 * i - 1])
-  arrival = math.min(arrival, now + window)
+  arrival = math.max(now, math.min(arrival, now + window))
   redis.call('SET', key, string.format('%.0f', arrival), 'PX', math.ceil((arrival - now) / 1000) + 1000)
   ahead[i] = arrival - now
 end
@@ -87,6 +87,11 @@ export function createSharedRates(redis: Redis): SharedRates {
           }
           return verdict;
         },
+        give(key, cost = 1) {
+          limiter.give(key, cost);
+          if (shared.counts.size === 0) active.add(shared);
+          note(shared.counts, key, -cost);
+        },
       };
     },
     exchange,
@@ -104,7 +109,9 @@ function takeCounts(shared: Shared): Told[] {
   const { limiter, name, counts, limit } = shared;
   shared.counts = new Map();
   const unitUs = (limit.seconds * 1e6) / limit.count;
-  return [...counts].map(([caller, count]) => ({
+  // What was taken and given back is nothing to tell of.
+  const told = [...counts].filter(([, count]) => count !== 0);
+  return told.map(([caller, count]) => ({
     limiter,
     caller,
     key: `brigade:rate:${name}:${digestOf(caller)}`,

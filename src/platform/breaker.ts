@@ -145,6 +145,8 @@ export interface OutgoingRequest {
    * counts this call nor refuses it.
    */
   readonly isPaced?: boolean;
+  /** Answers that count for the breaker like none at all; they are returned all the same. */
+  readonly isFailure?: (status: number) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -170,21 +172,37 @@ export async function fetchLimited(
   const { origin, host } = URL.canParse(url) ? new URL(url) : { origin: "", host: "unreadable" };
   try {
     if (request.isPaced === true) return await fetchOnce(url, request);
-    const outcome = await breakerOf(origin).run(async () => {
-      try {
-        return await fetchOnce(url, request);
-      } catch (error) {
-        // Who goes away himself says nothing about the other side.
-        if (request.signal?.aborted === true) return { abandoned: error };
-        throw error;
-      }
-    });
+    const outcome = await breakerOf(origin).run(() => fetchCounted(url, request));
     if ("abandoned" in outcome) throw outcome.abandoned;
     return outcome;
   } catch (error) {
+    if (error instanceof FailedReply) return error.reply;
     if (error instanceof AppError) throw error;
     throw platformErrors.failure("unavailable", { cause: error, note: `call to ${host}` });
   }
+}
+
+/** An answer that is a failure to the breaker. */
+class FailedReply extends Error {
+  readonly reply: OutgoingReply;
+  constructor(reply: OutgoingReply) {
+    super(`answered ${reply.status}`);
+    this.reply = reply;
+  }
+}
+
+/** What it throws, the breaker counts. */
+async function fetchCounted(url: string, request: OutgoingRequest) {
+  let reply: OutgoingReply;
+  try {
+    reply = await fetchOnce(url, request);
+  } catch (error) {
+    // Who goes away himself says nothing about the other side.
+    if (request.signal?.aborted === true) return { abandoned: error };
+    throw error;
+  }
+  if (request.isFailure?.(reply.status) === true) throw new FailedReply(reply);
+  return reply;
 }
 
 async function fetchOnce(url: string, request: OutgoingRequest): Promise<OutgoingReply> {

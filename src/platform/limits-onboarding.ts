@@ -6,6 +6,8 @@ export const onboardingLimits = Object.freeze({
   descriptionCharactersMax: 500,
   /** Of a delivery; TypeForm's own answers are far smaller. */
   deliveryBytesMax: 1024 * 1024,
+  /** Forms named in a delivery whose own secret is tried; a genuine one names its own first. */
+  formsNamedMaxCount: 3,
   tokenCharactersMax: 255,
   /** A page of responses, and what is read for a limit that is none. */
   queryPageMaxCount: 100,

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createRateLimiter } from "../../src/http/rate-limit.ts";
 import { json, noContent } from "../../src/http/reply.ts";
 import { AUTHENTICATED, defineRoute, PUBLIC } from "../../src/http/route.ts";
+import { Type } from "../../src/http/schema.ts";
 import { createManualClock } from "../support/clock.ts";
 import { requestScope } from "../../src/platform/log.ts";
 import { authenticateByName, principalOf, startPipeline } from "./fixture.ts";
@@ -23,6 +24,18 @@ const routes = [
     path: "/open",
     access: PUBLIC,
     handler: () => noContent(),
+  }),
+  defineRoute({
+    ...common,
+    method: "POST",
+    path: "/signed",
+    access: PUBLIC,
+    bodyRaw: true,
+    body: Type.Unknown(),
+    handler(request) {
+      if (request.header("signature") === "good") request.chargeSender("one");
+      return noContent();
+    },
   }),
 ];
 
@@ -46,7 +59,15 @@ function start(count = 2) {
       ...(peer === undefined ? {} : { peer }),
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     });
-  return { ...limited, ask, clock, verified, known };
+  const send = async (signature: string, peer = "192.0.2.1") => {
+    const answer = await limited.ask("POST", "/signed", {
+      peer,
+      headers: { signature },
+      body: "{}",
+    });
+    return answer.status;
+  };
+  return { ...limited, ask, send, clock, verified, known };
 }
 
 test("each answer tells the caller where it stands, and a refusal when to come back", async () => {
@@ -101,6 +122,24 @@ test("a token that turns out good is charged to its caller too", async () => {
   const statuses = [];
   for (const peer of peers) statuses.push((await ask("/me", "user-ann", peer)).status);
   assert.deepEqual(statuses, [200, 200, 429]);
+});
+
+test("who proves himself by the body is charged in place of his network, which may be many's", async () => {
+  const { send } = start(2);
+  const statuses = [];
+  for (let n = 0; n < 6; n += 1) statuses.push(await send("good"));
+  // The budget of a sender, which is the generous one, and not that of two of his network.
+  assert.deepEqual(statuses, [204, 204, 204, 204, 204, 429]);
+  assert.equal(await send("good", "198.51.100.7"), 429);
+  assert.equal(await send("none"), 204);
+});
+
+test("whoever does not prove himself uses up his network's budget before he is heard", async () => {
+  const { send } = start(2);
+  assert.deepEqual([await send("bad"), await send("bad"), await send("bad")], [204, 204, 429]);
+  // What is empty is empty for everybody there: the body that could prove him is not read.
+  assert.equal(await send("good"), 429);
+  assert.equal(await send("good", "198.51.100.7"), 204);
 });
 
 test("who probes for paths or methods is charged for it", async () => {

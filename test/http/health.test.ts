@@ -41,7 +41,7 @@ test("probes are never limited, and the detail is no probe", async () => {
   const taken: string[] = [];
   const { ask } = startPipeline({
     routes: createHealthRoutes({ checks: {}, isReady: () => true }),
-    rateLimit: { take },
+    rateLimit: { take, give: () => {} },
   });
   for (const path of ["/health", "/health/live", "/health/ready"]) {
     assert.equal((await ask("GET", path)).status, 200);
@@ -88,7 +88,7 @@ test("probes are neither logged nor limited", async () => {
   };
   const limited = startPipeline({
     routes: createHealthRoutes({ checks: {}, isReady: () => true }),
-    rateLimit: { take },
+    rateLimit: { take, give: () => {} },
   });
   for (const path of ["/health", "/health/live", "/health/ready"]) {
     assert.equal((await limited.ask("GET", path, support)).status, 200, path);

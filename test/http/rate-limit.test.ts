@@ -256,3 +256,26 @@ function gcra(times: readonly number[], { count, seconds }: RateLimit, now: numb
   for (const time of times) arrival = Math.max(arrival, time) + interval;
   return Math.max(arrival, now) + interval - now <= seconds * 1_000 + 1e-3;
 }
+
+for (const place of ["shared cells", "the thread alone"]) {
+  test(`what is given back may be taken again, and never more than that, in ${place}`, () => {
+    const { shared, clock } = memory();
+    const limiter = createRateLimiter({
+      shared: place === "shared cells" ? shared : undefined,
+      limit: { count: 3, seconds: 30 },
+      clock,
+    });
+    for (let turn = 0; turn < 50; turn++) {
+      assert.equal(limiter.take("ana").allowed, true);
+      limiter.give("ana");
+    }
+    assert.equal(takeAll(limiter, "ana"), 3);
+    limiter.give("ana");
+    assert.equal(takeAll(limiter, "ana"), 1);
+    limiter.give("ana", 100);
+    limiter.give("nobody");
+    clock.advanceMs(60_000);
+    limiter.give("ana");
+    assert.deepEqual([takeAll(limiter, "ana"), takeAll(limiter, "nobody")], [3, 3]);
+  });
+}

@@ -29,7 +29,8 @@ function openProcess(url = redis.url) {
   const rates = createSharedRates(port);
   const own = createRateLimiter({ shared, clock: systemClock, limit: LIMIT });
   opened.push(rates, port);
-  return { ...rates, take: rates.share(own, LIMIT, "test").take, metrics };
+  const { take, give } = rates.share(own, LIMIT, "test");
+  return { ...rates, take, give, metrics };
 }
 
 test("one limit holds over two processes that tell each other", { skip }, async () => {
@@ -43,6 +44,22 @@ test("one limit holds over two processes that tell each other", { skip }, async 
   // A process hears of the others when it tells of a request of its own: one each is too many.
   assert.ok(allowed >= 20 && allowed <= 22, `${allowed}`);
   assert.equal(one.take("somebody else").allowed, true);
+});
+
+test("what is given back is taken from nobody, before or after it was told", { skip }, async () => {
+  const [one, two] = [openProcess(), openProcess()];
+  for (let turn = 0; turn < 50; turn++) {
+    assert.equal(one.take("proved").allowed, true);
+    if (turn % 2 === 0) await one.exchange();
+    one.give("proved");
+    await one.exchange();
+  }
+  // The other one hears of nothing but its own.
+  for (let turn = 0; turn < 20; turn++) {
+    assert.equal(two.take("proved").allowed, true, String(turn));
+    await two.exchange();
+  }
+  assert.equal(two.take("proved").allowed, false);
 });
 
 test("a process alone with Redis counts as one without", { skip }, async () => {

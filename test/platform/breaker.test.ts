@@ -265,6 +265,24 @@ test("an origin that never answers is left alone for a while, and no other one",
   assert.equal((await fetchLimited(other)).status, 200);
 });
 
+test("answers that the caller calls failures are returned, and open the circuit", async (t) => {
+  let visits = 0;
+  const url = await serve(t, (_, reply) => {
+    visits++;
+    reply.writeHead(visits % 2 === 0 ? 503 : 500).end("trouble");
+  });
+  const isFailure = (status: number) => status >= 500;
+  const statuses = [];
+  for (let n = 0; n < outgoingLimits.breakerFailureThresholdCount; n++) {
+    const { status, body } = await fetchLimited(url, { isFailure });
+    assert.equal(String(Buffer.from(body)), "trouble");
+    statuses.push(status);
+  }
+  assert.deepEqual([...new Set(statuses)], [500, 503]);
+  await assert.rejects(fetchLimited(url, { isFailure }), isRefused);
+  assert.equal(visits, outgoingLimits.breakerFailureThresholdCount);
+});
+
 test("callers that go away themselves do not open the circuit", async (t) => {
   let isSlow = true;
   const url = await serve(t, (_, reply) => void (isSlow || reply.end("fine")));

@@ -7,7 +7,7 @@ import { onboardingLimits as limits } from "../../platform/limits.ts";
 import { readDelivery } from "./delivery.ts";
 import { onboardingErrors } from "./errors.ts";
 import { deliveryBody, deliveryTaken, TAG } from "./schemas.ts";
-import { isGenuine } from "./signature.ts";
+import { findSigner, speaksFor } from "./signature.ts";
 import type { ResponseStore } from "./store-responses.ts";
 
 const DAY_MS = 86_400_000;
@@ -55,11 +55,15 @@ export function createWebhookRoute(options: WebhookRouteOptions): Route {
         throw platformErrors.failure("unavailable", { note: "TYPEFORM_WEBHOOK_SECRET is not set" });
       }
       const { rawBody } = request;
-      if (!isGenuine(rawBody, request.headerValues("typeform-signature"), secrets)) {
-        throw onboardingErrors.failure("webhook_signature_invalid");
-      }
+      const signer = findSigner(rawBody, request.headerValues("typeform-signature"), secrets);
+      if (signer === undefined) throw onboardingErrors.failure("webhook_signature_invalid");
       const now = new Date(clock.nowMs());
       const delivery = readDelivery(parseJson(rawBody), now);
+      if (delivery !== undefined && !speaksFor(signer, delivery.typeformId)) {
+        throw onboardingErrors.failure("webhook_signature_invalid");
+      }
+      // TypeForm delivers for many from few addresses: what it signed is the form's to pay.
+      request.chargeSender(`typeform ${delivery?.typeformId ?? ""}`);
       // What was removed for its age must not come back with an old copy.
       const oldestMs = now.getTime() - retentionDays * DAY_MS;
       if (delivery !== undefined && delivery.submittedAt.getTime() > oldestMs) {

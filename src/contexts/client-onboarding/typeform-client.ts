@@ -72,6 +72,7 @@ export function createTypeformClient(
         timeoutMs,
         bytesMax: limits.answerBytesMax,
         isAnonymous: true,
+        isFailure: (status) => status >= 500,
       });
       const outcome = outcomeOf(reply);
       if (outcome.kind === "limited") await pace.pause(paceName, outcome.retryAfterSeconds);

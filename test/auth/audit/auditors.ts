@@ -41,4 +41,5 @@ export async function openTenants(db: TestDatabase) {
 /** A budget that is whole or empty, whoever asks. */
 const rateLimitOf = (allowed: boolean) => ({
   take: () => ({ allowed, limit: 1, remaining: 0, resetSeconds: 1, retryAfterSeconds: 1 }),
+  give: () => {},
 });

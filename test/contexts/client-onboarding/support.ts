@@ -3,6 +3,7 @@ import { createClientOnboarding } from "../../../src/contexts/client-onboarding/
 import { httpErrors } from "../../../src/http/errors.ts";
 import { createPipeline } from "../../../src/http/pipeline.ts";
 import type { Principal } from "../../../src/http/principal.ts";
+import { createRateLimiter } from "../../../src/http/rate-limit.ts";
 import { headersOf } from "../../../src/http/wire.ts";
 import { systemClock, type Clock } from "../../../src/platform/clock.ts";
 import { newId } from "../../../src/platform/ids.ts";
@@ -84,6 +85,8 @@ export interface OpenOptions {
   readonly retentionDays?: number;
   readonly clock?: Clock;
   readonly sealer?: Sealer;
+  /** Requests a minute from one network; ten times as many of one form. Undefined: any number. */
+  readonly perMinute?: number;
 }
 
 /** One for all tests of this process. */
@@ -113,8 +116,15 @@ export function openOnboarding(database: Database, options: OpenOptions = {}) {
       recorded.push(`${action} ${principal.tenantId} ${principal.userId}`);
     },
   });
+  const limitOf = (count: number) => createRateLimiter({ clock, limit: { count, seconds: 60 } });
+  const { perMinute } = options;
+  const limits =
+    perMinute === undefined
+      ? {}
+      : { rateLimit: limitOf(perMinute), addressLimit: limitOf(perMinute * 10) };
   const callers = new Map(CALLERS.map((one) => [one.username!, one]));
   const pipeline = createPipeline({
+    ...limits,
     routes: [...onboarding.routes, ...onboarding.keyRoutes],
     authenticate: (token) => callers.get(token) ?? httpErrors.rejection("authentication_required"),
     config: {

@@ -98,10 +98,11 @@ async function meetTrouble(trouble: Trouble, timeoutMs: number) {
   }
 }
 
-test("a TypeForm that is slow or cuts connections is left alone after some tries", async () => {
-  for (const trouble of ["hang", "cut"] as const) {
-    const { outcomes, calls } = await meetTrouble(trouble, 150);
-    assert.equal(calls, outgoingLimits.breakerFailureThresholdCount, trouble);
+test("a TypeForm that is slow, cuts connections or fails is left alone after some tries", async () => {
+  for (const trouble of ["hang", "cut", { status: 500 }, { status: 503 }] as const) {
+    // Only a call without an answer is to run out of time.
+    const { outcomes, calls } = await meetTrouble(trouble, trouble === "hang" ? 150 : 8_000);
+    assert.equal(calls, outgoingLimits.breakerFailureThresholdCount, JSON.stringify(trouble));
     const certain = outcomes.map((one) => one.kind === "away" && !one.isUncertain);
     // What was sent may have had its effect; what the breaker kept back had none.
     assert.deepEqual(
@@ -112,13 +113,14 @@ test("a TypeForm that is slow or cuts connections is left alone after some tries
   }
 });
 
-test("refusals open no breaker: another key may be good", async () => {
+test("refusals and a pause open no breaker: another key may be good", async () => {
   for (const [status, kind] of [
     [401, "refused"],
     [404, "missing"],
     [422, "invalid"],
+    [429, "limited"],
   ] as const) {
-    const { outcomes, calls } = await meetTrouble({ status }, 2_000);
+    const { outcomes, calls } = await meetTrouble({ status }, 8_000);
     assert.equal(calls, outcomes.length);
     assert.deepEqual([...new Set(outcomes.map((one) => one.kind))], [kind]);
   }

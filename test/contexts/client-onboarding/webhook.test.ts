@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before, beforeEach, test } from "node:test";
 import { sql } from "../../../src/platform/sql.ts";
+import { createManualClock } from "../../support/clock.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { newDelivery, signDelivery, WEBHOOK_SECRET } from "../../support/typeform.ts";
 import { ANA, countResponses, insertForm, openOnboarding } from "./support.ts";
@@ -213,4 +214,25 @@ test("a copy of an answer that was removed for its age does not bring it back", 
   const answer = await api.take(newDelivery("form1", "aged", { submitted_at: submitted }));
   assert.equal(answer.status, 200);
   assert.equal(await countResponses(database.database), 0);
+});
+
+test("TypeForm's network is charged for what is not signed alone; a form pays for its own", async () => {
+  await insertForm(database.database, "busy");
+  const clock = createManualClock();
+  const open = openOnboarding(database.database, { perMinute: 3, clock });
+  for (let n = 0; n < 20; n++) {
+    assert.equal((await open.take(newDelivery("form1", `day${n}`))).status, 200, String(n));
+  }
+  // The budget of one form is ten times that of a network; another form does not feel it.
+  const statuses = [];
+  for (let n = 0; n < 31; n++) {
+    statuses.push((await open.take(newDelivery("busy", "copies"))).status);
+  }
+  assert.deepEqual(statuses, [...Array<number>(30).fill(200), 429]);
+  assert.equal((await open.take(newDelivery("form1", "still"))).status, 200);
+  const forge = async () => (await post("{}", [signDelivery("{}", "not ours")], open)).status;
+  assert.deepEqual(
+    [await forge(), await forge(), await forge(), await forge()],
+    [401, 401, 401, 429],
+  );
 });
