@@ -124,8 +124,8 @@ export function createShoppingListStore(database: Database): ShoppingListStore {
 
     check: (caller, id, change, now) =>
       database.withTransaction(async (tx) => {
-        await lockList(tx, caller, id, change.version);
-        await checkItem(tx, id, change);
+        const version = await lockList(tx, caller, id, change.version);
+        if (!(await checkItem(tx, id, change))) return { id, version };
         const { rows } = await tx.query<Written>(sql`
           update recipes_catalog.shopping_lists set version = version + 1, updated_at = ${now}
            where id = ${id} returning id, version`);
@@ -208,11 +208,19 @@ async function lockList(
   return stored;
 }
 
-async function checkItem(tx: Transaction, listId: string, { itemId, checked }: CheckOff) {
-  const { rows } = await tx.query(sql`
+/** Returns whether it was not so before; the list is locked. */
+async function checkItem(
+  tx: Transaction,
+  listId: string,
+  { itemId, checked }: CheckOff,
+): Promise<boolean> {
+  const item = sql`id = ${itemId} and list_id = ${listId}`;
+  const { rowCount } = await tx.query(sql`
     update recipes_catalog.shopping_items set checked = ${checked}
-     where id = ${itemId} and list_id = ${listId} returning id`);
-  if (rows.length > 0) return;
+     where ${item} and checked <> ${checked}`);
+  if (rowCount > 0) return true;
+  const { rows } = await tx.query(sql`select from recipes_catalog.shopping_items where ${item}`);
+  if (rows.length > 0) return false;
   const message = "must be an item of this list";
   throw validationFailure([{ path: "/body/item_id", code: "unknown_item", message }]);
 }

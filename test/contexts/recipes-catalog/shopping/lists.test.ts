@@ -142,6 +142,19 @@ test("lines ticked off at the same moment all stay ticked off", async () => {
   assert.equal((await read(path)).shopping_items[0].checked, false);
 });
 
+test("ticking off what is ticked off makes no new version, and tells the one there is", async () => {
+  const { path } = await newList();
+  const [item] = (await read(path)).shopping_items;
+  const tick = (checked: boolean) =>
+    server.call("PATCH", path, { body: { item_id: item.id, checked } });
+  assert.equal((await tick(false)).body.data.version, 1);
+  assert.equal((await tick(true)).body.data.version, 2);
+  const ticked = await read(path);
+  const again = await tick(true);
+  assert.deepEqual([again.status, again.headers.get("etag")], [200, '"2"']);
+  assert.deepEqual(await read(path), ticked);
+});
+
 test("a version that is not the last one changes and removes nothing", async () => {
   const { path } = await newList();
   const [item] = (await read(path)).shopping_items;
@@ -157,7 +170,9 @@ test("a version that is not the last one changes and removes nothing", async () 
   assert.equal((await server.call("DELETE", path, { headers })).status, 409);
   assert.equal((await server.call("DELETE", `${path}?version=1`)).status, 409);
   assert.equal((await read(path)).version, 2);
-  const outcomes = await Promise.all([tick(2), tick(2)]);
+  const untick = () =>
+    server.call("PATCH", path, { body: { ...body, checked: false, version: 2 } });
+  const outcomes = await Promise.all([untick(), untick()]);
   assert.deepEqual(outcomes.map(({ status }) => status).toSorted(), [200, 409]);
   const removed = await server.call("DELETE", `${path}?version=3`);
   assert.equal(removed.status, 200);
