@@ -16,7 +16,7 @@ export type AuthenticateCaller = (
 
 export interface RateLimit {
   take(key: string, cost?: number): RateStanding;
-  give(key: string, cost?: number): void;
+  give(key: string): void;
 }
 
 /** Charges an API key by its own limits. A standing against its rate is left in the exchange. */

@@ -36,8 +36,8 @@ export interface RateVerdict {
 export interface RateLimiter {
   /** `key`: who is counted, with the limit's name in it when there are several limits. */
   take(key: string, cost?: number): RateVerdict;
-  /** Gives back what was taken just now and was another's to pay. */
-  give(key: string, cost?: number): void;
+  /** Gives back one request that was taken just now and is another's to pay. */
+  give(key: string): void;
   /** Others took so much of this budget that it is whole again in `aheadSeconds` only. */
   raise(key: string, aheadSeconds: number): void;
   /** `localEntries`: callers that this thread counts alone. */
@@ -112,13 +112,11 @@ export function createRateLimiter({ shared, limit, clock }: RateLimiterOptions):
         ? verdict(nowTicks, outcome.previous, cost)
         : verdict(nowTicks, outcome.next, 0);
     },
-    give(key, cost = 1) {
+    give(key) {
       const nowTicks = ticksNow();
       move(key, nowTicks, (arrivalTicks) =>
-        // What is past is whole: a moment before now would be more than that.
-        arrivalTicks <= nowTicks
-          ? REFUSED
-          : Math.max(nowTicks, arrivalTicks - cost * intervalTicks),
+        // What is past is whole. Moved on and on, it would come round and look like the future.
+        arrivalTicks <= nowTicks ? REFUSED : arrivalTicks - intervalTicks,
       );
     },
     raise(key, aheadSeconds) {

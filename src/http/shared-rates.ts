@@ -87,10 +87,10 @@ export function createSharedRates(redis: Redis): SharedRates {
           }
           return verdict;
         },
-        give(key, cost = 1) {
-          limiter.give(key, cost);
+        give(key) {
+          limiter.give(key);
           if (shared.counts.size === 0) active.add(shared);
-          note(shared.counts, key, -cost);
+          note(shared.counts, key, -1);
         },
       };
     },

@@ -7,6 +7,12 @@ export type ClientIdentifiers = Readonly<Record<string, string>>;
 
 const NAMES = ["first_name", "last_name"] as const;
 const ADDRESS = ["address_line1", "address_line2", "city", "state", "zip", "country"] as const;
+/** Whatever is asked, an answer to such a field can be nothing else. */
+const ALONE: ReadonlyMap<string, IdentifierKey> = new Map([
+  ["email", "email"],
+  ["phone_number", "phone"],
+  ["date", "birthday"],
+]);
 const DAY = /^\d{4}-\d{2}-\d{2}/;
 
 /** Picks them by the type of the field first, then by whole words of its reference or question. */
@@ -30,7 +36,7 @@ export function findIdentifiers(answers: readonly Answer[]): ClientIdentifiers |
   for (const answer of answers) {
     if (used.has(answer)) continue;
     const key = keyOf([answer.fieldRef, answer.question]);
-    if (key !== undefined) take(key, answer);
+    if (key !== undefined && (ALONE.get(answer.fieldType) ?? key) === key) take(key, answer);
   }
   return toIdentifiers(found);
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { readAnswers, type Json } from "../../../src/contexts/client-onboarding/answers.ts";
 import { readDelivery } from "../../../src/contexts/client-onboarding/delivery.ts";
+import { keyOf } from "../../../src/contexts/client-onboarding/identifier-words.ts";
 import { findIdentifiers } from "../../../src/contexts/client-onboarding/identifiers.ts";
 import { newDelivery } from "../../support/typeform.ts";
 
@@ -94,6 +95,53 @@ test("answers keep their order, and two of one reference are both kept", () => {
   );
 });
 
+test("what is stored of a delivery has each answer by its kind, and of the rest what was there", () => {
+  const field = (type: string) => ({ id: type, type, ref: `r-${type}` });
+  const answers = [
+    { type: "text", text: "a", field: field("short_text") },
+    { type: "email", email: "a@b.c", field: field("email") },
+    { type: "number", number: 5, field: field("number") },
+    { type: "boolean", boolean: true, field: field("boolean") },
+    { type: "url", url: "https://x", field: field("website") },
+  ];
+  const definition = { fields: [{ id: "number", title: "Quantos?" }] };
+  const at = new Date("2026-01-02T03:04:05Z");
+  const sent = newDelivery("f", "t", { answers, definition, response_id: "r1", hidden: null });
+  const { submitted_at: submitted } = sent.form_response;
+  const { responseData } = readDelivery(sent, at)!;
+  assert.deepEqual(responseData, {
+    event_id: "event-t",
+    event_type: "form_response",
+    form_id: "f",
+    response_token: "t",
+    submitted_at: submitted,
+    answers: [
+      { field: field("short_text"), type: "text", text: "a" },
+      { field: field("email"), type: "email", email: "a@b.c" },
+      { field: field("number"), type: "number", number: 5 },
+      { field: field("boolean"), type: "boolean", answer: true },
+      { field: field("website"), type: "url", answer: "https://x" },
+    ],
+    field_responses: answers.map((answer) => ({
+      field_id: answer.field.id,
+      field_type: answer.field.type,
+      question: answer.type === "number" ? "Quantos?" : null,
+      answer: Object.values(answer)[1],
+      field_ref: answer.field.ref,
+    })),
+    client_identifiers: { email: "a@b.c" },
+    metadata: {
+      webhook_received_at: "2026-01-02T03:04:05.000Z",
+      typeform_event_id: "event-t",
+      typeform_event_type: "form_response",
+      form_response_id: "r1",
+      landed_at: "2026-01-18T18:07:02Z",
+      calculated_score: 9,
+      variables: [{ key: "score", type: "number", number: 9 }],
+    },
+  });
+});
+
 test("titles come from the definition, those in groups as well; an unknown question has none", () => {
   const definition = {
     fields: [
@@ -175,6 +223,90 @@ test("questions are known by whole words, whatever their accents and capitals", 
   );
   assert.deepEqual(identify(["Seu nome de batismo", "José"]), { first_name: "José", name: "José" });
   assert.deepEqual(identify(["Company name", "Acme"]), { company: "Acme" });
+});
+
+/** The words of the contract, told here anew. */
+const WORDS: Record<string, string> = {
+  first_name: "first name, firstname, given name, nome, nome proprio, nome de batismo",
+  last_name: "last name, lastname, surname, sobrenome, apelido",
+  full_name: "name, full name, client name, your name, nome completo",
+  email: "email, email address, contact email, e-mail",
+  phone: "phone, phone number, contact phone, mobile, whatsapp, celular, telefone",
+  company: "company, company name, organization, business name, empresa",
+  gender: "gender, genero, sexo",
+  birthday: "birth, birthday, dob, data de nascimento, nascimento, nasceu",
+  address_line1: "address, endereco",
+  address_line2: "address line 2, endereco linha 2, complemento",
+  city: "city, town, cidade, municipio",
+  state: "state, region, province, estado, regiao, provincia, uf",
+  zip: "zip, postal, post code, postcode, cep, codigo postal",
+  country: "country, pais",
+};
+/** A combining accent on every vowel. */
+const accented = (text: string) => text.replaceAll(/[aeiou]/g, "$&\u0301");
+
+test("every word of the contract is known whole, in capitals and accents, and never inside another", () => {
+  for (const [key, list] of Object.entries(WORDS)) {
+    for (const words of list.split(", ")) {
+      for (const question of [
+        words,
+        words.toUpperCase(),
+        accented(words),
+        accented(words).normalize("NFC"),
+        `Por favor: ${words}?`,
+        `${words}/${words}`,
+      ]) {
+        assert.equal(keyOf([null, question]), key, question);
+      }
+      assert.equal(keyOf([words.replaceAll(/[ -]/g, "_"), null]), key, words);
+      assert.equal(keyOf([`x${words}x`.replaceAll(" ", "x")]), undefined, words);
+    }
+  }
+});
+
+test("an answer to a field of mail, of phone or of a day is nothing else, whatever was asked", () => {
+  const [email, phone, date] = [
+    { type: "email", email: "ana@example.com" },
+    { type: "phone_number", phone_number: "+55 11 91234-5678" },
+    { type: "date", date: "2020-05-17" },
+  ];
+  assert.deepEqual(
+    identify(
+      ["Endereço de e-mail", email, "email"],
+      ["Endereço do segundo e-mail", { ...email, email: "b@example.com" }, "email"],
+      ["Nome do contato", phone, "phone_number"],
+      ["Cidade, desde quando?", date, "date"],
+    ),
+    { email: "ana@example.com", phone: "+55 11 91234-5678" },
+  );
+  for (const question of ["E-mail address", "Endereço de e-mail", "Seu endereço de email"]) {
+    assert.deepEqual(identify([question, "ana@example.com"]), { email: "ana@example.com" });
+  }
+  assert.equal(identify(["Please state your goals", "emagrecer"], ["Nome da rua", "A"]), null);
+});
+
+test("a full name wins over its parts, and fills those that are missing", () => {
+  assert.deepEqual(identify(["Nome completo", "Ana Maria Prado"], ["Sobrenome", "Lima"]), {
+    first_name: "Ana",
+    last_name: "Lima",
+    name: "Ana Maria Prado",
+  });
+  assert.deepEqual(identify(["Full name", "Ana"]), { first_name: "Ana", name: "Ana" });
+  assert.deepEqual(
+    identify(
+      ["Country", "Brasil"],
+      ["Address line 2", "ap. 3"],
+      ["Zip", "50000-000"],
+      ["Address", "Rua A, 1"],
+    ),
+    {
+      country: "Brasil",
+      address_line2: "ap. 3",
+      zip: "50000-000",
+      address_line1: "Rua A, 1",
+      address: "Rua A, 1, ap. 3, 50000-000, Brasil",
+    },
+  );
 });
 
 test("nothing is made of words inside words, of other questions, or of answers that cannot be it", () => {

@@ -146,6 +146,71 @@ test("what is no address of a form, or no address at all, is refused before Type
   assert.equal(typeform.calls.length, before);
 });
 
+const longest = (length: number) => `https://e.com/${"x".repeat(length - 14)}`;
+
+test("each member of a registration has its limit, and what is below it is taken", async () => {
+  const id = newTypeformId();
+  const address = `https://brigade.typeform.com/to/${id}?a=`;
+  const good = {
+    typeform_url: address.padEnd(300, "x"),
+    webhook_url: longest(2_083),
+    auto_activate: true,
+    form_title: "🍚".repeat(200),
+    form_description: "x".repeat(500),
+  };
+  for (const wrong of [
+    { typeform_url: address.padEnd(301, "x") },
+    { webhook_url: longest(2_084) },
+    { auto_activate: "false" },
+    { auto_activate: null },
+    { form_title: "x".repeat(201) },
+    { form_title: 5 },
+    { form_description: "x".repeat(501) },
+    { status: "active" },
+  ]) {
+    const [name] = Object.keys(wrong);
+    const answer = await register(id, { ...good, ...wrong });
+    assert.equal(answer.status, 422, name);
+    assert.equal(answer.body.errors[0].path, `/body/${name}`);
+  }
+  assert.equal(await rowOf(id), undefined);
+  const made = await register(id, good);
+  assert.equal(made.status, 201, made.text);
+  assert.equal(typeform.webhookOf(id)?.url, good.webhook_url);
+  const bare = { form_title: null, form_description: null };
+  for (const short of ["abc", "A-z_09".padEnd(50, "0")]) {
+    assert.equal((await register(short, bare)).status, 201, short);
+  }
+});
+
+test("a change of a form that says too little, too much or nothing that is one is refused", async () => {
+  const { form_id: formId } = (await register(newTypeformId())).body.data.details;
+  const calls = typeform.calls.length;
+  const good = { new_webhook_url: OTHER_HOOK };
+  for (const body of [
+    {},
+    { new_webhook_url: null },
+    { new_webhook_url: "x" },
+    { new_webhook_url: longest(2_084) },
+    { ...good, form_id: 0 },
+    { ...good, form_id: "one" },
+    { ...good, version: 0 },
+    { ...good, user_id: BIA.userId },
+  ]) {
+    const answer = await api.call("PATCH", `/forms/${formId}`, { body });
+    assert.equal(answer.status, 422, JSON.stringify(body));
+  }
+  for (const odd of ["one", "-1", "1.5", "2147483648"]) {
+    for (const [method, sent] of [
+      ["PATCH", { body: good }],
+      ["DELETE", {}],
+    ] as const) {
+      assert.equal((await api.call(method, `/forms/${odd}`, sent)).status, 422, odd);
+    }
+  }
+  assert.equal(typeform.calls.length, calls);
+});
+
 test("a registration that names no webhook takes the server's own", async () => {
   const open = openOnboarding(database.database, { apiUrl: typeform.url, webhookUrl: HOOK });
   const id = newTypeformId();
@@ -231,8 +296,13 @@ test("a form of somebody else is not to be touched, one of another tenant is not
       api.call(method, `/forms/${target}${path}`, { as, ...sent });
     const refused = await of(formId, BIA);
     assert.equal(refused.status, 403, `${method}${path}`);
-    assert.match(refused.body.detail, /does not have permission to modify form/);
-    assert.equal((await of(formId, FOREIGNER)).status, 404);
+    assert.equal(
+      refused.body.detail,
+      `User ${BIA.userId} does not have permission to modify form ${formId}`,
+    );
+    const missing = await of(formId, FOREIGNER);
+    assert.equal(missing.status, 404);
+    assert.equal(missing.body.detail, `Form with ID ${formId} does not exist`);
     assert.equal((await of(formId, null)).status, 401);
     assert.equal((await of(2_000_000_000, ANA)).status, 404);
     assert.equal((await of(gone, ANA)).status, 404);

@@ -126,6 +126,14 @@ test("all of one's answers never carry content, and leave those to deleted forms
   assert.deepEqual(times, times.toSorted().toReversed());
 });
 
+test("a form of one's own is asked for by its number also when it is deleted", async () => {
+  const query = { query_type: "responses_by_form", form_id: forms["old"], limit: 2 };
+  const { data } = (await ask(query)).body;
+  assert.deepEqual([data.success, data.total_count, data.returned_count], [true, 12, 2]);
+  const byId = await ask({ query_type: "response_by_id", response_id: "old-0" });
+  assert.equal(byId.body.data.success, true);
+});
+
 test("one answer is found by its token", async () => {
   const { data } = (await ask({ query_type: "response_by_id", response_id: "one-3" })).body;
   assert.deepEqual([data.success, data.total_count, data.pagination], [true, 1, null]);

@@ -125,3 +125,18 @@ test("refusals and a pause open no breaker: another key may be good", async () =
     assert.deepEqual([...new Set(outcomes.map((one) => one.kind))], [kind]);
   }
 });
+
+test("a pause is as long as TypeForm says, an hour at most, and a little when it does not say", async () => {
+  for (const [retryAfter, seconds] of [
+    ["7", 7],
+    ["0", 1],
+    ["999999", 3_600],
+    ["Wed, 21 Oct 2026 07:28:00 GMT", 5],
+    ["-3", 5],
+    [undefined, 5],
+  ] as const) {
+    const trouble = { status: 429, ...(retryAfter === undefined ? {} : { retryAfter }) };
+    const { outcomes } = await meetTrouble(trouble, 8_000);
+    assert.deepEqual(outcomes[0], { kind: "limited", retryAfterSeconds: seconds });
+  }
+});
