@@ -67,6 +67,7 @@ export function createAnswers(options: {
       const { status, headers, body, raw } = reply;
       if (raw !== undefined || body === undefined) {
         const head = headers === undefined ? plainHead : headOf(headers, reply);
+        if (reply.once === true) (reply as { raw?: Reply["raw"] }).raw = "";
         return wire(exchange, status, head, raw ?? "");
       }
       const head = headers === undefined ? jsonHead : jsonHeadOf(headers, reply);

@@ -9,6 +9,12 @@ export interface Reply {
   readonly body?: unknown;
   /** Ready-made bytes or text instead of `body`; `content-type` must be in `headers`. */
   readonly raw?: string | Uint8Array;
+  /**
+   * `raw` was made for this answer alone and is let go when it was written. A large one would
+   * else live on: the promise of a handler that waited is old by then, and what it holds is only
+   * looked at by the next full collection.
+   */
+  readonly once?: true;
 }
 
 export function json(

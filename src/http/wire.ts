@@ -7,7 +7,8 @@ export interface Wire {
   readonly status: number;
   readonly requestId: string;
   readonly head: string;
-  readonly body: string | Uint8Array;
+  /** Let go by whoever has written it. */
+  body: string | Uint8Array;
   /** Answer to HEAD: the body is left out, its length is told. */
   readonly headOnly: boolean;
 }

@@ -183,8 +183,8 @@ export const productLimits = Object.freeze({
   filterValuesMax: 100,
   /** Filters of which a thread remembers the number of matches. */
   totalsMax: 500,
-  /** Texts of nutrition facts (about 3.5 kB each) that a thread keeps. */
-  nutriFactsTextsMax: 1_000,
+  /** Texts of products (about 4 kB each) that a thread keeps. */
+  textsMax: 2_000,
   similarNamesMax: 20,
   similarCandidatesMax: 200,
   similarFirstWordsMax: 100,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Type } from "typebox";
-import { json, noContent } from "../../src/http/reply.ts";
+import { json, noContent, text, type Reply } from "../../src/http/reply.ts";
 import { AUTHENTICATED, defineRoute, needs, PUBLIC } from "../../src/http/route.ts";
 import { platformErrors } from "../../src/platform/errors.ts";
 import { requestScope } from "../../src/platform/log.ts";
@@ -301,6 +301,28 @@ test("a header that would split the answer, and a body that is no JSON, are our 
     assert.equal(wire.status, 500);
     assert.ok(!wire.head.includes("x-injected"));
   }
+});
+
+test("a text made for one answer is not kept by what its handler returned; any other is", async () => {
+  const shared = text(200, "shared", "text/plain");
+  const made = [text(200, "first", "text/plain"), text(200, "second", "text/plain")];
+  const passing: Reply[] = made.map((reply) => ({ ...reply, once: true }));
+  const route = (path: string, handler: () => Promise<Reply>) =>
+    defineRoute({ ...common, method: "GET", path, access: PUBLIC, handler });
+  let next = 0;
+  const answers = startPipeline({
+    routes: [route("/shared", async () => shared), route("/passing", async () => passing[next++]!)],
+  });
+  const bodies = [];
+  for (const path of ["/shared", "/shared", "/passing", "/passing"]) {
+    bodies.push((await answers.ask("GET", path)).text);
+  }
+  assert.deepEqual(bodies, ["shared", "shared", "first", "second"]);
+  assert.equal(shared.raw, "shared");
+  assert.deepEqual(
+    passing.map(({ raw }) => raw),
+    ["", ""],
+  );
 });
 
 test("a handler past its deadline is answered for, and told", async () => {

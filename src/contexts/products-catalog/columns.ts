@@ -82,10 +82,10 @@ export function constantSql(text: string): Sql {
 
 const nutrientNames = NUTRIENTS.map(([name]) => name);
 
-/** What `ProductRow` wants of `products p`. */
+/** What `ProductRow` wants of `products p` beside its id. */
 export const productSelection = constantSql(
   [
-    "p.id, p.version, p.discarded, p.is_food_houses_choice, p.nutrient_units",
+    "p.version, p.discarded, p.is_food_houses_choice, p.nutrient_units",
     isoText("created_at"),
     isoText("updated_at"),
     ...COLUMN_NAMES.filter((name) => name !== "prepared_name" && name !== "import_key").map(

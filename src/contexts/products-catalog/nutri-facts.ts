@@ -1,5 +1,4 @@
 import type { NutriFactsInput } from "../../platform/nutrition/facts.ts";
-import { productLimits } from "../../platform/limits.ts";
 import { NUTRIENTS, type MeasureUnit } from "../../platform/nutrition/nutrients.ts";
 
 /** Nutrition facts as the table holds them. */
@@ -53,9 +52,6 @@ const HEADS = NUTRIENTS.map(
 );
 const NOT_GIVEN = HEADS.map((head) => `${head}0}`);
 
-// Lists show the same products over and over; the text depends on nothing but its key.
-const written = new Map<string, string>();
-
 /**
  * The JSON text of all 83 nutrients.
  * @param amounts PostgreSQL's text of the amounts, comma separated, empty where not given.
@@ -65,12 +61,7 @@ export function nutriFactsJson(
   amounts: string,
   units: Readonly<Record<string, MeasureUnit>>,
 ): string {
-  let json = written.get(amounts);
-  if (json === undefined) {
-    json = inDefaultUnits(amounts);
-    if (written.size >= productLimits.nutriFactsTextsMax) written.clear();
-    written.set(amounts, json);
-  }
+  const json = inDefaultUnits(amounts);
   return hasKeys(units) ? withUnits(json, units) : json;
 }
 

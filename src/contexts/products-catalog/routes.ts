@@ -7,11 +7,11 @@ import { platformErrors } from "../../platform/errors.ts";
 import { newId } from "../../platform/ids.ts";
 import type { NewProduct } from "./columns.ts";
 import { toNewProduct, withChanges } from "./product-input.ts";
-import { productJson, type ProductRow } from "./product-json.ts";
 import { productQuery, toPage, toProductFilter } from "./product-query.ts";
 import { expectedVersion } from "../../http/rules.ts";
 import { newProductBody, product, productChangesBody, uuidText, written } from "./schemas.ts";
 import { enveloped, listed } from "../../http/schema-parts.ts";
+import type { ProductText } from "./product-texts.ts";
 import type { ProductStore } from "./store.ts";
 import type { ProductWriter } from "./store-write.ts";
 
@@ -76,12 +76,13 @@ function readRoutes({ store }: ProductRouteOptions): Route[] {
         404: { description: "There is no such product" },
       },
       async handler({ params }) {
-        const row = await store.find(params.product_id);
-        if (row === undefined) throw platformErrors.failure("not_found");
+        const product = await store.find(params.product_id);
+        if (product === undefined) throw platformErrors.failure("not_found");
         return {
           status: 200,
-          headers: { ...JSON_TEXT, etag: `"${row.version}"` },
-          raw: `{"data":${productJson(row)}}`,
+          headers: { ...JSON_TEXT, etag: `"${product.version}"` },
+          raw: `{"data":${product.text}}`,
+          once: true,
         };
       },
     }),
@@ -158,10 +159,12 @@ function writeRoutes({ writer, clock }: ProductRouteOptions): Route[] {
 const JSON_TEXT = { "content-type": "application/json; charset=utf-8" } as const;
 
 /** A list of products, with the pagination when there is one. */
-export function productsReply(products: readonly ProductRow[], pagination?: object): Reply {
-  const data = products.map(productJson).join(",");
-  const tail = pagination === undefined ? "" : `,"pagination":${JSON.stringify(pagination)}`;
-  return { status: 200, headers: JSON_TEXT, raw: `{"data":[${data}]${tail}}` };
+export function productsReply(products: readonly ProductText[], pagination?: object): Reply {
+  const pieces = ['{"data":['];
+  for (const [index, { text }] of products.entries()) pieces.push(index === 0 ? "" : ",", text);
+  pieces.push(pagination === undefined ? "]}" : `],"pagination":${JSON.stringify(pagination)}}`);
+  // Put together at once: each text in between would be as large as the answer.
+  return { status: 200, headers: JSON_TEXT, raw: pieces.join(""), once: true };
 }
 
 /** The id and the version of what was written. */

@@ -1,9 +1,15 @@
 import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
-import { constantSql, productSelection } from "./columns.ts";
+import { constantSql } from "./columns.ts";
 import { conditionOf, orderOf, type ProductFilter, type ProductSort } from "./product-filter.ts";
-import { productJson, type ProductRow } from "./product-json.ts";
+import {
+  productMark,
+  readText,
+  readTexts,
+  type MarkedProduct,
+  type ProductText,
+} from "./product-texts.ts";
 import { createTotals } from "./totals.ts";
 
 export interface Page {
@@ -12,16 +18,16 @@ export interface Page {
 }
 
 export interface ProductPage {
-  readonly products: readonly ProductRow[];
+  readonly products: readonly ProductText[];
   /** All that match, not only this page. */
   readonly total: number;
 }
 
 /** Reads products. Writing is in `store-write.ts`. */
 export interface ProductStore {
-  find(id: string): Promise<ProductRow | undefined>;
+  find(id: string): Promise<ProductText | undefined>;
   /** Those that are there, in the order of the ids. */
-  findAll(ids: readonly string[]): Promise<ProductRow[]>;
+  findAll(ids: readonly string[]): Promise<ProductText[]>;
   list(filter: ProductFilter, sort: ProductSort, page: Page): Promise<ProductPage>;
 }
 
@@ -30,10 +36,10 @@ export async function findProductTexts(
   tx: Pick<Database, "query">,
   ids: readonly string[],
 ): Promise<string[]> {
-  const { rows } = await tx.query<ProductRow>(sql`
-    select ${productSelection} from products_catalog.products p
+  const { rows } = await tx.query<MarkedProduct>(sql`
+    select ${productMark} from products_catalog.products p
      where p.id = any(${ids}::uuid[]) and not p.discarded order by p.id`);
-  return rows.map(productJson);
+  return (await readTexts(tx, rows)).map(({ text }) => text);
 }
 
 export function createProductStore(database: Database): ProductStore {
@@ -51,27 +57,22 @@ export function createProductStore(database: Database): ProductStore {
   }
 
   return {
-    async find(id) {
-      const [row] = await database.read<ProductRow>(sql`
-        select ${productSelection} from products_catalog.products p
-         where p.id = ${id} and not p.discarded`);
-      return row;
-    },
+    find: (id) => readText(database, id),
 
     async findAll(ids) {
-      const { rows } = await database.query<ProductRow>(sql`
-        select ${productSelection}
+      const { rows } = await database.query<MarkedProduct>(sql`
+        select ${productMark}
           from unnest(${ids}::uuid[]) with ordinality as wanted (id, place)
           join products_catalog.products p on p.id = wanted.id
          where not p.discarded order by wanted.place`);
-      return rows;
+      return readTexts(database, rows);
     },
 
     async list(filter, sort, { skip, limit }) {
       // The ids come first, from an index alone, so a far page reads no rows that it skips; the
       // revision is read in the same snapshot, also when the page is empty.
       const statement = sql`
-        select state.revision, ${productSelection}
+        select state.revision, ${productMark}
           from products_catalog.catalogue_revision state
           left join (unnest(array(
               select p.id from products_catalog.products p
@@ -80,15 +81,18 @@ export function createProductStore(database: Database): ProductStore {
             )) with ordinality as page (id, place)
             join products_catalog.products p on p.id = page.id and page.place <= ${limit}) on true
          order by page.place`;
-      const { rows } = await database.query<ProductRow & { revision: number }>(
+      const { rows } = await database.query<MarkedProduct & { revision: number }>(
         keptIf(filtersOf(filter) <= (sort === "-created_at" ? 1 : 0), statement),
       );
       const { revision } = rows[0]!;
-      const products = rows.filter((row) => row.id !== null);
-      const isLastPage = products.length < limit && (products.length > 0 || skip === 0);
-      const total = isLastPage
-        ? skip + products.length
-        : await totals.at(revision, JSON.stringify(filter), () => count(filter));
+      const marked = rows.filter((row) => row.id !== null);
+      const isLastPage = marked.length < limit && (marked.length > 0 || skip === 0);
+      const [products, total] = await Promise.all([
+        readTexts(database, marked),
+        isLastPage
+          ? skip + marked.length
+          : totals.at(revision, JSON.stringify(filter), () => count(filter)),
+      ]);
       return { products, total };
     },
   };

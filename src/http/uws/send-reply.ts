@@ -13,6 +13,7 @@ export function writeWire(response: HttpResponse, wire: Wire, closeAfter: boolea
   const isBare = wire.status === 204 || wire.status === 304;
   if (!isBare && !wire.headOnly) {
     response.end(wire.body, closeAfter);
+    wire.body = "";
     return;
   }
   // The native code reads any argument of endWithoutBody, also undefined, as a length, and then

@@ -1,0 +1,94 @@
+import { productLimits } from "../../platform/limits.ts";
+import type { Database } from "../../platform/postgres.ts";
+import { sql } from "../../platform/sql.ts";
+import { constantSql, productSelection } from "./columns.ts";
+import { productJson, type ProductRow } from "./product-json.ts";
+
+/** A product as a row was read, told from every other state of the product by its mark. */
+export interface MarkedProduct {
+  readonly id: string;
+  readonly mark: string;
+}
+
+/** A product as it is answered. */
+export interface ProductText {
+  readonly version: number;
+  /** JSON. */
+  readonly text: string;
+}
+
+/**
+ * What a `MarkedProduct` wants of `products p`. The writing transaction tells the states of a row
+ * apart; version and instant do so after that number was used again, in a restored database too.
+ */
+export const productMark = constantSql(
+  "p.id, concat_ws(' ', p.xmin, p.version, extract(epoch from p.updated_at)) as mark",
+);
+
+interface KnownText extends ProductText {
+  readonly mark: string;
+}
+
+// A text costs more than all the rest of an answer, so a thread keeps those it has lately shown.
+// The votes are in it too: a vote writes the row anew.
+const known = new Map<string, KnownText>();
+
+/** The text that is known of a product in this state. */
+function recall({ id, mark }: MarkedProduct): KnownText | undefined {
+  const found = known.get(id);
+  if (found?.mark !== mark) return undefined;
+  // Moved to the end: the first of the map is the one not shown for the longest.
+  known.delete(id);
+  known.set(id, found);
+  return found;
+}
+
+function remember(row: ProductRow & MarkedProduct): KnownText {
+  const made = { mark: row.mark, version: row.version, text: productJson(row) };
+  known.delete(row.id);
+  known.set(row.id, made);
+  if (known.size > productLimits.textsMax) known.delete(known.keys().next().value!);
+  return made;
+}
+
+type Asked = Pick<Database, "query">;
+
+/**
+ * The texts of the products, in their order, read for those only that are not known in this
+ * state. What was discarded in between is left out.
+ */
+export async function readTexts(
+  asked: Asked,
+  products: readonly MarkedProduct[],
+): Promise<ProductText[]> {
+  const texts = new Map<string, ProductText>();
+  const missing: string[] = [];
+  for (const product of products) {
+    const text = recall(product);
+    if (text === undefined) missing.push(product.id);
+    else texts.set(product.id, text);
+  }
+  if (missing.length > 0) {
+    const { rows } = await asked.query<ProductRow & MarkedProduct>(sql`
+      select ${productMark}, ${productSelection} from products_catalog.products p
+       where p.id = any(${missing}::uuid[]) and not p.discarded`);
+    for (const row of rows) texts.set(row.id, remember(row));
+  }
+  return products.flatMap(({ id }) => texts.get(id) ?? []);
+}
+
+/** The text of one product; undefined when there is none of this id. */
+export async function readText(
+  database: Pick<Database, "read">,
+  id: string,
+): Promise<ProductText | undefined> {
+  const living = sql`from products_catalog.products p where p.id = ${id} and not p.discarded`;
+  if (known.has(id)) {
+    const [product] = await database.read<MarkedProduct>(sql`select ${productMark} ${living}`);
+    const text = product && recall(product);
+    if (product === undefined || text !== undefined) return text;
+  }
+  const [row] = await database.read<ProductRow & MarkedProduct>(sql`
+    select ${productMark}, ${productSelection} ${living}`);
+  return row && remember(row);
+}
