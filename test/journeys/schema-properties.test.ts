@@ -8,9 +8,10 @@ import { withServer } from "../support/database.ts";
 import { sampled, testSeed, testSize } from "../support/size.ts";
 import { isNamed } from "./field-texts.ts";
 import { pointerOf, typesOf } from "./json-schema.ts";
+import { createOtherWrites } from "./other-writes.ts";
 import { openRouteTable, type Operation, type RouteTable, type TestCaller } from "./route-table.ts";
 import { spotsOf, variantsOf } from "./schema-faults.ts";
-import { NO_RULES, sampleOf, validValues } from "./schema-values.ts";
+import { NO_RULES, sampleOf, validValues, type Rules } from "./schema-values.ts";
 import { differences, goodBodies, withNewName, withoutVersions } from "./written-fields.ts";
 
 let table: RouteTable;
@@ -148,7 +149,54 @@ for (const label of WRITES) {
       { ...options(testSize(12, 300)), endOnFailure: true },
     );
   });
+}
 
+/** Where what was written stands elsewhere, or is told of in other words. */
+const OTHERS = [
+  "POST /v1/recipes/{recipe_id}/rate",
+  "POST /v1/roles",
+  "PATCH /v1/roles/{context}/{name}",
+  "POST /v1/client-onboarding/forms",
+  "PATCH /v1/client-onboarding/forms/{form_id}",
+  "POST /v1/shopping-lists",
+  "PATCH /v1/shopping-lists/{shopping_list_id}",
+];
+
+for (const label of OTHERS) {
+  test(`${label}: what is good is stored and told as it was sent`, async () => {
+    const operation = operationOf(label);
+    const write = createOtherWrites(table, caller).find((one) => one.label === label)!;
+    const { method } = operation;
+    const good = await table.goodRequest(operation, caller);
+    const members = write.members(good);
+    const rules: Rules = {
+      valuesOf: (name, path) =>
+        path.length === 1 && name in members
+          ? members[name]
+          : name === "version"
+            ? undefined
+            : "as the schema says",
+      isNeeded: ([name]) => name === write.needed,
+    };
+    await fc.assert(
+      fc.asyncProperty(validValues(operation.body!.schema, rules), async (given) => {
+        const answer = await table.ask({
+          method,
+          path: good.path,
+          token: caller.token,
+          body: given,
+        });
+        assert.ok([200, 201].includes(answer.status), answer.text);
+        assert.deepEqual(operation.faultsOf(answer), []);
+        const { sent, read: stored } = await write.compare(given, good, answer);
+        assert.deepEqual(differences(sent, stored), []);
+      }),
+      { ...options(testSize(6, 200)), endOnFailure: true },
+    );
+  });
+}
+
+for (const label of [...WRITES, ...OTHERS]) {
   test(`${label}: with one thing wrong nothing is written, and the place is named`, async () => {
     const operation = operationOf(label);
     const { path, body: good, ids: known } = await prepare(operation);
@@ -171,12 +219,13 @@ for (const label of WRITES) {
   });
 }
 
-/** Changes with every row of the catalogues that is written. */
+/** Changes with every row that is written. */
 async function fingerprint(): Promise<unknown> {
   return withServer(table.database.url, async (client) => {
     const { rows: tables } = await client.query<{ name: string }>(`
       SELECT schemaname || '.' || tablename AS name FROM pg_tables
-       WHERE schemaname IN ('products_catalog', 'recipes_catalog', 'shared_kernel') ORDER BY 1`);
+       WHERE schemaname IN ('products_catalog', 'recipes_catalog', 'shared_kernel', 'iam')
+          OR tablename IN ('onboarding_forms', 'form_responses') ORDER BY 1`);
     const counts = tables.map(
       ({ name }) => `SELECT '${name}', count(*), max(xmin::text::bigint) FROM ${name}`,
     );

@@ -18,12 +18,9 @@ const DAY = /^\d{4}-\d{2}-\d{2}/;
 /** Picks them by the type of the field first, then by whole words of its reference or question. */
 export function findIdentifiers(answers: readonly Answer[]): ClientIdentifiers | null {
   const found = new Map<IdentifierKey, string>();
-  const used = new Set<Answer>();
   const take = (key: IdentifierKey, answer: Answer | undefined): void => {
     const text = answer === undefined ? undefined : textFor(key, answer);
-    if (answer === undefined || text === undefined || found.has(key)) return;
-    found.set(key, text);
-    used.add(answer);
+    if (text !== undefined && !found.has(key)) found.set(key, text);
   };
   take(
     "email",
@@ -34,7 +31,6 @@ export function findIdentifiers(answers: readonly Answer[]): ClientIdentifiers |
     answers.find(({ fieldType }) => fieldType === "phone_number"),
   );
   for (const answer of answers) {
-    if (used.has(answer)) continue;
     const key = keyOf([answer.fieldRef, answer.question]);
     if (key !== undefined && (ALONE.get(answer.fieldType) ?? key) === key) take(key, answer);
   }

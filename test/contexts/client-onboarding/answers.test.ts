@@ -195,6 +195,12 @@ test("questions are known by whole words, whatever their accents and capitals", 
     last_name: "Maria Prado",
     name: "Ana Maria Prado",
   });
+  assert.deepEqual(identify(["ref:nomeDoCliente", "Ana"], ["ref:paísAtual", "Brasil"]), {
+    first_name: "Ana",
+    name: "Ana",
+    country: "Brasil",
+    address: "Brasil",
+  });
   assert.deepEqual(identify(["ref:firstName", "Ana"], ["ref:last_name", "Prado"]), {
     first_name: "Ana",
     last_name: "Prado",

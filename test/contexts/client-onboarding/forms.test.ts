@@ -128,6 +128,9 @@ test("what is no address of a form, or no address at all, is refused before Type
     "https://eviltypeform.com/to/lT4Z3j",
     "ftp://a.typeform.com/to/lT4Z3j",
     "https://a.typeform.com/lT4Z3j",
+    "https://a.typeform.com/x/lT4Z3j",
+    "https://a.typeform.com/to/ab",
+    "https://a.typeform.com/to/lT4%5A3j",
     "https://a.typeform.com/to/",
     "https://a.typeform.com/to/../x",
     "../../me",
@@ -426,6 +429,7 @@ test("changes of one form at the same time come one after the other, and agree a
   const id = newTypeformId();
   const { form_id: formId } = (await register(id)).body.data.details;
   typeform.slowBy(60);
+  const begun = typeform.calls.length;
   const answers = await Promise.all(
     Array.from({ length: 8 }, (_, index) =>
       index % 2 === 0
@@ -434,6 +438,13 @@ test("changes of one form at the same time come one after the other, and agree a
     ),
   );
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+  // Each waited for TypeForm's answer to the one before.
+  const times = typeform.calls.slice(begun).map(({ atMs }) => atMs);
+  assert.equal(times.length, 8);
+  assert.ok(
+    times.every((at, index) => index === 0 || at - times[index - 1]! >= 59),
+    times.join(),
+  );
   await carryOut();
   await assertAgreed(id);
   assert.equal((await rowOf(id)).version, 9);
