@@ -1,5 +1,6 @@
 import { accountLimits } from "../../platform/limits.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import { pageSql } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { columns, toAccount, type Account, type AccountRow } from "./store.ts";
 
@@ -45,33 +46,62 @@ export interface AccountFilter {
   readonly limit: number;
 }
 
+const hasPassword = sql`EXISTS (SELECT FROM auth.credentials c WHERE c.account_id = a.id)`;
+
+/** The same as `status` says, in words that an index has. */
+const OF_STATUS: Readonly<Record<AccountStatus, Sql>> = {
+  active: sql`a.active AND ${hasPassword}`,
+  invited: sql`a.active AND NOT ${hasPassword}`,
+  deactivated: sql`NOT a.active AND coalesce(a.disabled_kind, 'deactivated') = 'deactivated'`,
+  banned: sql`NOT a.active AND a.disabled_kind = 'banned'`,
+};
+
 /** A page of a tenant's accounts in the order of creation, and how many match. */
 export async function searchAccounts(
   database: Pick<Database, "query">,
   filter: AccountFilter,
 ): Promise<{ accounts: ManagedAccount[]; total: number }> {
-  const beginsWith = (column: Sql, text: string | undefined) =>
-    text === undefined
-      ? sql.empty
-      : sql` AND lower(${column}) LIKE ${`${escapeLike(text.toLowerCase())}%`}`;
-  const ofStatus = filter.status === undefined ? sql.empty : sql` AND ${status} = ${filter.status}`;
-  const matching = sql`
-      FROM auth.accounts a
-     WHERE a.tenant_id = ${filter.tenantId}${beginsWith(sql`a.email`, filter.email)}${beginsWith(
-       sql`a.username`,
-       filter.username,
-     )}${beginsWith(sql`a.name`, filter.name)}${ofStatus}`;
-  const [page, counted] = await Promise.all([
-    database.query<ManagedRow>(sql`
-      SELECT ${managed}${matching}
-       ORDER BY a.created_at, a.id LIMIT ${filter.limit} OFFSET ${filter.skip}`),
-    database.query<{ total: number }>(sql`SELECT count(*)::int AS total${matching}`),
-  ]);
-  return { accounts: page.rows.map(toManaged), total: counted.rows[0]!.total };
+  const parts = [
+    sql`a.tenant_id = ${filter.tenantId}`,
+    ...beginsWith(sql`lower(a.email)`, filter.email),
+    ...beginsWith(sql`lower(a.username)`, filter.username),
+    ...beginsWith(sql`lower(a.name)`, filter.name),
+    ...(filter.status === undefined ? [] : [OF_STATUS[filter.status]]),
+  ];
+  const matching = sql`auth.accounts a WHERE ${sql.join(parts, sql` AND `)}`;
+  // The total stands in every row, also in the only one of an empty page.
+  const { rows } = await database.query<ManagedRow & { total: number }>(sql`
+    SELECT counted.total, page.*
+      FROM (SELECT count(*)::int AS total FROM ${matching}) counted
+      LEFT JOIN LATERAL (
+        SELECT ${managed} FROM ${matching}
+         ORDER BY a.created_at, a.id ${pageSql(filter.skip, filter.limit)}) page ON true
+     ORDER BY page.created_at, page.id`);
+  const accounts = rows.filter((row) => row.id !== null).map(toManaged);
+  return { accounts, total: rows[0]!.total };
 }
 
-function escapeLike(text: string): string {
-  return text.replaceAll(/[\\%_]/g, String.raw`\$&`);
+/**
+ * From the text to the first that no longer begins with it, in the order of characters: unlike
+ * LIKE, that is a range of the index also where the text is a parameter.
+ */
+function beginsWith(column: Sql, text: string | undefined): Sql[] {
+  if (text === undefined || text === "") return [];
+  const from = text.toLowerCase();
+  const end = endOf(from);
+  const range = sql`${column} ~>=~ ${from}`;
+  return [end === undefined ? range : sql`${range} AND ${column} ~<~ ${end}`];
+}
+
+/** Undefined: everything that follows begins with the text. */
+function endOf(text: string): string | undefined {
+  const characters = Array.from(text, (character) => character.codePointAt(0)!);
+  while (characters.at(-1) === 0x10_ff_ff) characters.pop();
+  const last = characters.pop();
+  if (last === undefined) return undefined;
+  // Halves of pairs are no characters.
+  const next = last === 0xd7_ff ? 0xe0_00 : last + 1;
+  return String.fromCodePoint(...characters, next);
 }
 
 /** An account of this tenant; nobody else's. */

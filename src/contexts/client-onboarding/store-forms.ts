@@ -2,6 +2,7 @@ import { httpErrors } from "../../http/errors.ts";
 import { platformErrors } from "../../platform/errors.ts";
 import type { Page } from "../../http/paging.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import { pageSql } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { onboardingErrors } from "./errors.ts";
 import type { Form, FormStatus, Owner } from "./form.ts";
@@ -69,7 +70,7 @@ export function createFormStore(database: Database) {
           left join lateral (
             select ${SELECTION}, (select count(*) from client_onboarding.form_responses r
                                    where r.form_id = f.id and r.erased_at is null) as response_count
-              from ${matching} order by ${ORDERS[sort]} offset ${skip} limit ${limit}
+              from ${matching} order by ${ORDERS[sort]} ${pageSql(skip, limit)}
           ) page on true`);
       return { rows: rows.filter((row) => row.id !== null), total: rows[0]!.total };
     },

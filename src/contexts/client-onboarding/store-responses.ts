@@ -1,5 +1,6 @@
 import { jobLimits } from "../../platform/limits.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
+import { pageSql } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Owner } from "./form.ts";
@@ -71,7 +72,7 @@ export function createResponseStore(database: Database) {
                (select count(*) as total from ${matching}) counted
           left join lateral (
             select ${isWithData ? WITH_DATA : SELECTION} from ${matching}
-             order by r.submitted_at desc, r.id desc offset ${part.offset} limit ${part.limit}
+             order by r.submitted_at desc, r.id desc ${pageSql(part.offset, part.limit)}
           ) page on true`);
       const { forms: count, total } = rows[0]!;
       if (formId !== undefined && count === 0) return undefined;

@@ -1,6 +1,7 @@
 import type { Identity, Invalidate, RecordIamEvents } from "../../auth/index.ts";
 import type { ContextName } from "../../http/principal.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { pageSql } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { By } from "./rank.ts";
 import { heldRoles, isHeld, type HeldRole, type IssuerNames } from "./store.ts";
@@ -160,7 +161,7 @@ export function createUserStore(
         SELECT ${userColumns}, ${heldRoles} AS roles, counted.total
           FROM (SELECT count(*)::int AS total FROM iam.users u WHERE ${matching}) counted
           LEFT JOIN (SELECT u.* FROM iam.users u WHERE ${matching}
-                      ORDER BY ${order} LIMIT ${filter.limit} OFFSET ${filter.skip}) u ON true
+                      ORDER BY ${order} ${pageSql(filter.skip, filter.limit)}) u ON true
          ORDER BY ${order}`);
       return {
         // An empty page past the end still carries the total, in one row without a user.
@@ -187,12 +188,13 @@ function conditions(filter: UserFilter, issuerNames: IssuerNames): Sql {
     parts.push(sql`u.issuer = ${issuerNames.stored(filter.issuer) ?? null}`);
   }
   if (filter.subject !== undefined) parts.push(sql`u.subject = ${filter.subject}`);
-  if (filter.roleContext !== undefined || filter.roleName !== undefined) {
+  const { roleContext, roleName } = filter;
+  if (roleContext !== undefined || roleName !== undefined) {
+    const role = [sql`a.user_id = u.id`, isHeld];
+    if (roleContext !== undefined) role.push(sql`a.role_context = ${roleContext}`);
+    if (roleName !== undefined) role.push(sql`a.role_name = ${roleName}`);
     parts.push(sql`EXISTS (
-      SELECT 1 FROM iam.user_role_association a
-       WHERE a.user_id = u.id AND ${isHeld}
-         AND a.role_context = coalesce(${filter.roleContext ?? null}, a.role_context)
-         AND a.role_name = coalesce(${filter.roleName ?? null}, a.role_name))`);
+      SELECT 1 FROM iam.user_role_association a WHERE ${sql.join(role, sql` AND `)})`);
   }
   return sql.join(parts, sql` AND `);
 }

@@ -1,5 +1,6 @@
 import { platformErrors } from "../../platform/errors.ts";
 import { isUniqueViolation, type Database, type Transaction } from "../../platform/postgres.ts";
+import { pageSql } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { isReserved, PLACES, type Kind } from "./classification.ts";
 import { productErrors } from "./errors.ts";
@@ -86,7 +87,7 @@ export class ClassificationStore {
         from (select count(*) as total from ${matching}) counted
         left join lateral (
           select ${SELECTION} from ${matching}
-           order by ${ORDERS[sort]} offset ${skip} limit ${limit}
+           order by ${ORDERS[sort]} ${pageSql(skip, limit)}
         ) page on true`;
     // Kept prepared without a filter only: each kind, order and filter together is another text.
     const isUsual = Object.keys(filter).length === 0;

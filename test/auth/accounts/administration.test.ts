@@ -121,6 +121,32 @@ test("a search finds by beginnings and status, in pages, and takes no pattern", 
   );
 });
 
+test("a beginning may end with any character, and every account has one status", async () => {
+  const names = ["yna", "yn~", "yn\u{d7ff}x", "yn\u{e000}y", "yn🍚", "yo", "yn"];
+  const { rows: tenants } = await db.database.query<{ id: string }>(sql`
+    INSERT INTO auth.accounts (id, tenant_id, email, name, active)
+    SELECT gen_random_uuid(), a.tenant_id, 'yn' || n || '@example.com', made.name, n <> 1
+      FROM auth.accounts a, unnest(${names}::text[]) WITH ORDINALITY AS made (name, n)
+     WHERE a.id = ${idOf(admin)} RETURNING tenant_id AS id`);
+  const total = async (query: string) => {
+    const answer = await app.call("GET", `/v1/admin/accounts?limit=1&${query}`, as(admin));
+    return answer.body.pagination.total as number;
+  };
+  const beginnings = names.flatMap((name) => [name, Array.from(name).slice(0, -1).join("")]);
+  for (const beginning of new Set(beginnings)) {
+    const wanted = names.filter((name) => name.startsWith(beginning)).length;
+    assert.equal(await total(`name=${encodeURIComponent(beginning)}`), wanted, beginning);
+  }
+  const { rows } = await db.database.query<{ status: string; count: number }>(sql`
+    SELECT CASE WHEN NOT a.active THEN coalesce(a.disabled_kind, 'deactivated')
+                WHEN NOT EXISTS (SELECT FROM auth.credentials c WHERE c.account_id = a.id)
+                THEN 'invited' ELSE 'active' END AS status, count(*)::int AS count
+      FROM auth.accounts a WHERE a.tenant_id = ${tenants[0]!.id} GROUP BY 1`);
+  for (const { status, count } of rows)
+    assert.equal(await total(`status=${status}`), count, status);
+  assert.ok(rows.length > 1);
+});
+
 test("a ban ends sessions at once, keeps its reason, and ends by itself", async () => {
   const ana = await registerSomebody(app);
   assert.equal((await whoami(ana.access_token)).status, 200);
