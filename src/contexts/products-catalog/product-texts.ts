@@ -18,11 +18,12 @@ export interface ProductText {
 }
 
 /**
- * What a `MarkedProduct` wants of `products p`. The writing transaction tells the states of a row
- * apart; version and instant do so after that number was used again, in a restored database too.
+ * What a `MarkedProduct` wants of `products p`. The writing transaction and the place tell the
+ * states of a row apart, those within one transaction too; version and instant do so after that
+ * number was used again, in a restored database too.
  */
 export const productMark = constantSql(
-  "p.id, concat_ws(' ', p.xmin, p.version, extract(epoch from p.updated_at)) as mark",
+  "p.id, concat_ws(' ', p.xmin, p.ctid, p.version, extract(epoch from p.updated_at)) as mark",
 );
 
 interface KnownText extends ProductText {

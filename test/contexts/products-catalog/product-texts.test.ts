@@ -110,6 +110,18 @@ test("a transaction that sees the past is shown the past, and spoils no one's pr
   assert.equal((await seen(id, "Araçá")).shopping_name, "Araçá-boi");
 });
 
+test("two states within one transaction are two", async () => {
+  const id = await create({ name: "Buriti" });
+  await database.withTransaction(async (tx) => {
+    for (const name of ["Buriti novo", "Buriti velho"]) {
+      await tx.query(sql`
+        update products_catalog.products set shopping_name = ${name} where id = ${id}`);
+      const [text] = await findProductTexts(tx, [id]);
+      assert.equal(JSON.parse(text!).shopping_name, name);
+    }
+  });
+});
+
 test("more products than are kept are shown one as the other, and are read again", async () => {
   assert.ok(SEEDED > productLimits.textsMax);
   const readAll = async () => {
