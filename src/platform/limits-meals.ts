@@ -28,6 +28,6 @@ export const mealLimits = Object.freeze({
   similarProductsMax: 3,
   /** Meals of one transaction of a seed. */
   seedBatchCount: 200,
-  /** Texts of nutrition facts (about 3.5 kB each) that a thread keeps. */
-  nutriFactsTextsMax: 1_000,
+  /** Pages of one list whose ids (at most 4 kB) a thread remembers, and as many totals. */
+  pagesMax: 500,
 });

@@ -28,6 +28,8 @@ export interface Transaction {
 
 export interface TransactionOptions {
   readonly isolation?: "read committed" | "repeatable read" | "serializable";
+  /** The server refuses every write in it. */
+  readonly readOnly?: boolean;
   /** For all attempts together. */
   readonly deadlineMs?: number;
   /** Takes something away from somebody: never waits long with locks held, always durable. */
@@ -162,10 +164,11 @@ async function rollBack(client: pg.PoolClient): Promise<unknown> {
 }
 
 function beginText(options: TransactionOptions): string {
-  const begin =
+  const isolation =
     options.isolation === undefined || options.isolation === "read committed"
-      ? "BEGIN"
-      : `BEGIN ISOLATION LEVEL ${options.isolation.toUpperCase()}`;
+      ? ""
+      : ` ISOLATION LEVEL ${options.isolation.toUpperCase()}`;
+  const begin = `BEGIN${isolation}${options.readOnly === true ? " READ ONLY" : ""}`;
   if (options.revocation !== true) return begin;
   return [
     begin,

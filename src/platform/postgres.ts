@@ -27,7 +27,10 @@ export type { Transaction, TransactionOptions } from "./postgres-transaction.ts"
  * integers arrive as numbers, calendar days and `numeric` as text.
  */
 export interface Database {
-  /** A single reading statement on the pipelined connection. Short ones only: they queue. */
+  /**
+   * A single reading statement on the pipelined connection. Short ones only: they queue, and have
+   * one plan for all values.
+   */
   read<T = Record<string, unknown>>(statement: Sql): Promise<T[]>;
   /** A single statement on a connection of the pool. */
   query<T = Record<string, unknown>>(statement: Sql): Promise<Result<T>>;
@@ -62,6 +65,10 @@ export function createDatabase(options: DatabaseOptions): Database {
     createSteadyClient({
       open: () => createClient(options, true),
       log,
+      // Made once, not for each value: what is read here is found by its key, and to plan it would
+      // cost more than to read it.
+      prepare: async (client) =>
+        void (await client.query("SET plan_cache_mode = force_generic_plan")),
       onConnected: pool.clearAway,
     }),
   );

@@ -102,11 +102,15 @@ export function isClientNamed(text: string, caller: Reader): Sql {
        and lower(c.name) like lower(${pattern}::text collate "und-x-icu"))`;
 }
 
-/** The WHERE of a list over `meals m`: one's own, and the tenant's for who manages meals. */
+/** Condition over `meals m`: one's own, and the tenant's for who manages meals. */
+export function isOwnMeal(caller: Reader): Sql {
+  const isThere = sql`not m.discarded and m.tenant_id = ${caller.tenantId}`;
+  return caller.isManager ? isThere : sql`${isThere} and m.author_id = ${caller.userId}`;
+}
+
+/** The WHERE of a list over `meals m`. */
 export function mealCondition(filter: MealFilter, caller: Reader): Sql {
-  const parts = [sql`not m.discarded and m.tenant_id = ${caller.tenantId}`];
-  if (!caller.isManager) parts.push(sql`m.author_id = ${caller.userId}`);
-  parts.push(...commonConditions("meal", filter, caller.userId));
+  const parts = [isOwnMeal(caller), ...commonConditions("meal", filter, caller.userId)];
   const { menu_id: menuId, like, privacy, client_name_contains: clientName } = filter;
   if (menuId !== undefined) parts.push(sql`m.menu_id = any(${menuId}::uuid[])`);
   if (like !== undefined) parts.push(sql`m."like" = ${like}`);

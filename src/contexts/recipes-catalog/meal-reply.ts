@@ -46,13 +46,12 @@ export function writtenReply(
 
 const JSON_TEXT = { "content-type": "application/json; charset=utf-8" } as const;
 
-/** JSON texts as a list with its pagination, or one of them with its version as the ETag. */
+/** JSON text: a list with its pagination, or one thing with its version as the ETag. */
 export function pageReply(
-  data: string | readonly string[],
+  text: string,
   pages?: Static<typeof pagination>,
   versionRead?: number,
 ): Reply {
-  const text = typeof data === "string" ? data : `[${data.join(",")}]`;
   const tail = pages === undefined ? "" : `,"pagination":${JSON.stringify(pages)}`;
   const etag = versionRead === undefined ? {} : { etag: `"${versionRead}"` };
   return { status: 200, headers: { ...JSON_TEXT, ...etag }, raw: `{"data":${text}${tail}}` };

@@ -1,9 +1,8 @@
 import { nullable, nullableText, nutriFactsView, optional } from "../../http/schema-parts.ts";
 import { closed, Type, uuid } from "../../http/schema.ts";
 import { menuLimits as limits } from "../../platform/limits.ts";
-import { viewNutriFacts, type NutriFacts } from "../../platform/nutrition/facts.ts";
 import { WEEKDAYS } from "./meal.ts";
-import { tagInputs, tagView, type Tag } from "./tag.ts";
+import { tagInputs, tagView } from "./tag.ts";
 
 const placeRules = {
   week: Type.Integer({ minimum: 1, maximum: limits.weeksMax }),
@@ -78,31 +77,3 @@ export const menusDetail = (usual: "full" | "summary") =>
       description: "Menus with all their places, or only how many meals each has",
     }),
   );
-
-/** A menu as the database puts it together; `meals` is there when it was read in full. */
-export interface MenuRow {
-  readonly id: string;
-  readonly created_at: string;
-  readonly updated_at: string;
-  readonly version: number;
-  readonly discarded: boolean;
-  readonly author_id: string;
-  readonly client_id: string;
-  readonly description: string | null;
-  readonly tags: readonly Tag[];
-  readonly meals?: readonly {
-    readonly nutri_facts: NutriFacts | null;
-    readonly [field: string]: unknown;
-  }[];
-  readonly meals_count?: number;
-}
-
-/** As it is answered: nutrition with all nutrients. */
-export function viewMenu(row: MenuRow) {
-  if (row.meals === undefined) return row;
-  const meals = row.meals.map((meal) => ({
-    ...meal,
-    nutri_facts: meal.nutri_facts && viewNutriFacts(meal.nutri_facts),
-  }));
-  return { ...row, meals };
-}

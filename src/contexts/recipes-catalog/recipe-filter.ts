@@ -17,15 +17,18 @@ export interface RecipeFilter extends CommonFilter {
 }
 
 /**
- * The WHERE of a list over `recipes r`: one's own, the public ones of the tenant, and everything of
- * the tenant for who manages recipes.
+ * Condition over `recipes r`: one's own, the public ones of the tenant, and everything of the
+ * tenant for who manages recipes.
  */
+export function isVisible(caller: Reader): Sql {
+  const isThere = sql`not r.discarded and r.tenant_id = ${caller.tenantId}`;
+  if (caller.isManager) return isThere;
+  return sql`${isThere} and (r.author_id = ${caller.userId} or r.privacy = 'public')`;
+}
+
+/** The WHERE of a list over `recipes r`. */
 export function recipeCondition(filter: RecipeFilter, caller: Reader): Sql {
-  const parts = [sql`not r.discarded and r.tenant_id = ${caller.tenantId}`];
-  if (!caller.isManager) {
-    parts.push(sql`(r.author_id = ${caller.userId} or r.privacy = 'public')`);
-  }
-  parts.push(...commonConditions("recipe", filter, caller.userId));
+  const parts = [isVisible(caller), ...commonConditions("recipe", filter, caller.userId)];
   const { meal_id, privacy, client_name_contains: clientName, productSets = [] } = filter;
   if (meal_id !== undefined) parts.push(sql`r.meal_id = any(${meal_id}::uuid[])`);
   if (privacy !== undefined) parts.push(sql`r.privacy = ${privacy}`);

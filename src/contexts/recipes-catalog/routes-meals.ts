@@ -12,7 +12,6 @@ import {
   withMealChanges,
   type MealChanges,
 } from "./meal-input.ts";
-import { mealJson } from "./meal-json.ts";
 import { mealQuery, readerOf, readMealFilter, type SimilarProducts } from "./meal-query.ts";
 import { pageReply, READ_ONE, versionQuery, written, writtenReply } from "./meal-reply.ts";
 import { mealChangesBody, mealCopyBody, mealView, newMealBody } from "./meal-schemas.ts";
@@ -61,9 +60,8 @@ function readRoutes({ meals, similarProducts }: MealRouteOptions): Route[] {
         const filter = await readMealFilter(query, similarProducts);
         const reader = readerOf(principal, "manage_meals");
         const sort = query.sort ?? "-created_at";
-        const { meals: found, total } = await meals.list(filter, reader, sort, page);
-        const texts = found.map(({ meal, recipes }) => mealJson(meal, recipes));
-        return pageReply(texts, toPagination(page, total));
+        const { texts, total } = await meals.list(filter, reader, sort, page);
+        return pageReply(`[${texts}]`, toPagination(page, total));
       },
     }),
     defineRoute({
@@ -76,8 +74,8 @@ function readRoutes({ meals, similarProducts }: MealRouteOptions): Route[] {
       responses: { 200: { description: "The meal", schema: enveloped(mealView) }, ...READ_ONE },
       async handler({ params, principal }) {
         const found = await meals.find(params.meal_id);
-        const meal = owned(found?.meal, callerOf(principal, "manage_meals"));
-        return pageReply(mealJson(meal, found!.recipes), undefined, meal.version);
+        const meal = owned(found, callerOf(principal, "manage_meals"));
+        return pageReply(meal.json, undefined, meal.version);
       },
     }),
   ];

@@ -1,9 +1,9 @@
 import { pageQuery, readPage, toPagination } from "../../http/paging.ts";
-import { json } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { enveloped, listed } from "../../http/schema-parts.ts";
 import { closed, Type, uuid } from "../../http/schema.ts";
-import { MENU_SORTS, menusDetail, menuSummaryView, menuView, viewMenu } from "./menu.ts";
+import { pageReply } from "./meal-reply.ts";
+import { MENU_SORTS, menusDetail, menuSummaryView, menuView } from "./menu.ts";
 import { callerOf, owned } from "./owner.ts";
 import { CONTEXT } from "./routes-tags.ts";
 import type { MenuStore } from "./store-menus.ts";
@@ -38,11 +38,13 @@ export function createMenuRoutes(store: MenuStore): Route[] {
       },
       async handler({ params, query, principal }) {
         const { client_id: clientId } = params;
-        owned(await store.ownerOf(clientId), callerOf(principal, "manage_menus", "manage_clients"));
         const page = readPage(query);
         const { menus: detail = "summary", sort = "-created_at" } = query;
-        const { menus, total } = await store.list(clientId, detail, sort, page);
-        return json(200, { data: menus.map(viewMenu), pagination: toPagination(page, total) });
+        const { texts, total } = owned(
+          await store.list(clientId, detail, sort, page),
+          callerOf(principal, "manage_menus", "manage_clients"),
+        );
+        return pageReply(`[${texts}]`, toPagination(page, total));
       },
     }),
     defineRoute({
@@ -56,8 +58,8 @@ export function createMenuRoutes(store: MenuStore): Route[] {
       async handler({ params, principal }) {
         const found = await store.find(params.client_id, params.menu_id);
         const caller = callerOf(principal, "manage_menus", "manage_clients");
-        const { menu } = owned(found, caller);
-        return json(200, { data: viewMenu(menu) }, { etag: `"${menu.version}"` });
+        const menu = owned(found, caller);
+        return pageReply(menu.json, undefined, menu.version);
       },
     }),
   ];

@@ -13,7 +13,6 @@ import { readerOf, type SimilarProducts } from "./meal-query.ts";
 import { assertSameIds, callerOf } from "./owner.ts";
 import { ratingInput, type Rating } from "./rating.ts";
 import { toNewRecipe, withRecipeChanges, type RecipeBody } from "./recipe-input.ts";
-import { recipeJson } from "./recipe-json.ts";
 import { readRecipeFilter, recipeQuery } from "./recipe-query.ts";
 import { newRecipeBody, recipeChangesBody, recipeView } from "./recipe-schemas.ts";
 import { readTexts } from "./recipe-texts.ts";
@@ -67,8 +66,8 @@ function readRoutes({ recipes, similarProducts }: RecipeRouteOptions): Route[] {
         const filter = await readRecipeFilter(query, similarProducts);
         const reader = readerOf(principal, "manage_recipes");
         const sort = query.sort ?? "-created_at";
-        const { recipes: found, total } = await recipes.list(filter, reader, sort, page);
-        return pageReply(found.map(recipeJson), toPagination(page, total));
+        const { texts, total } = await recipes.list(filter, reader, sort, page);
+        return pageReply(`[${texts}]`, toPagination(page, total));
       },
     }),
     defineRoute({
@@ -85,7 +84,7 @@ function readRoutes({ recipes, similarProducts }: RecipeRouteOptions): Route[] {
       async handler({ params, principal }) {
         const caller = callerOf(principal, "manage_recipes");
         const row = assertMaySee(await recipes.find(params.recipe_id), caller);
-        return pageReply(recipeJson(row), undefined, row.version);
+        return pageReply(row.json, undefined, row.version);
       },
     }),
   ];

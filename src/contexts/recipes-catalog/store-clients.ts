@@ -2,9 +2,12 @@ import type { Page } from "../../http/paging.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { ClientSort } from "./client.ts";
-import type { ClientRow } from "./client-view.ts";
-import type { Caller } from "./owner.ts";
-import { menusOfClient, type MenuDetail } from "./store-menu-parts.ts";
+import { withAllFacts } from "./facts-text.ts";
+import type { Caller, Owned } from "./owner.ts";
+import { createPageMemory, type PageRow } from "./page-memory.ts";
+import { menuTextsOf, type MenuDetail } from "./store-menu-parts.ts";
+import type { TextPage } from "./store-recipes.ts";
+import { revisionOf } from "./store-revisions.ts";
 import { hasTags, tagsOf } from "./store-tags.ts";
 import type { TagFilter } from "./tag-filter.ts";
 
@@ -27,20 +30,32 @@ export interface ClientList {
   readonly menus: MenuDetail;
 }
 
-/** Reads clients; those of other tenants and discarded ones are not there. */
-export interface ClientStore {
-  find(id: string, menus: MenuDetail): Promise<ClientRow | undefined>;
-  /** Own ones; of a manager all of the tenant. */
-  list(
-    caller: Caller,
-    list: ClientList,
-  ): Promise<{ readonly clients: readonly ClientRow[]; readonly total: number }>;
+export interface FoundClient extends Owned {
+  readonly version: number;
+  /** As it is answered. */
+  readonly json: string;
 }
 
-/** What `ClientRow` wants of `clients c` beside its tags and menus. */
-export const clientColumns = sql`
-  c.id, c.tenant_id, c.author_id, c.version, c.discarded, c.created_at, c.updated_at, c.name,
-  c.birthday, c.sex, c.contact_info, c.address, c.notes, c.onboarding_data`;
+/** Reads clients; those of other tenants and discarded ones are not there. */
+export interface ClientStore {
+  find(id: string, menus: MenuDetail): Promise<FoundClient | undefined>;
+  /** Own ones; of a manager all of the tenant. */
+  list(caller: Caller, list: ClientList): Promise<TextPage>;
+}
+
+/** JSON text of `clients c` before and after the texts of its menus, for a SELECT list. */
+export const clientHead = sql`(
+  select left(to_json(head)::text, -1) || ',"menus":['
+    from (select c.id, recipes_catalog.instant_text(c.created_at) as created_at,
+                 recipes_catalog.instant_text(c.updated_at) as updated_at, c.version, c.discarded,
+                 c.author_id,
+                 (select to_json(p) from (select c.name, c.birthday, c.sex) p) as profile,
+                 c.contact_info, c.address, ${tagsOf("client", sql`c.id`)} as tags) head)`;
+export const clientTail = sql`(
+  select '],' || substr(to_json(tail)::text, 2) from (select c.notes, c.onboarding_data) tail)`;
+
+const clientText = (menus: MenuDetail) => sql`
+  ${clientHead} || coalesce(${menuTextsOf(sql`c.id`, menus)}, '') || ${clientTail}`;
 
 // The id runs in the same direction, so that one index serves both.
 const ORDERS: Readonly<Record<ClientSort, Sql>> = {
@@ -52,41 +67,58 @@ const ORDERS: Readonly<Record<ClientSort, Sql>> = {
   "-name": sql`c.name desc, c.id desc`,
 };
 
-const selection = (menus: MenuDetail) => sql`
-  ${clientColumns}, ${tagsOf("client", sql`c.id`)} as tags, ${menusOfClient(sql`c.id`, menus)} as menus`;
-
 export function createClientStore(database: Database): ClientStore {
+  const memory = createPageMemory();
+
   return {
     async find(id, menus) {
-      const [row] = await database.read<ClientRow>(sql`
-        select ${selection(menus)} from recipes_catalog.clients c
-         where c.id = ${id} and not c.discarded`);
-      return row;
+      const [row] = await database.read<FoundClient>(sql`
+        select c.tenant_id, c.author_id, c.version, ${clientText(menus)} as json
+          from recipes_catalog.clients c where c.id = ${id} and not c.discarded`);
+      return row && { ...row, json: withAllFacts(row.json) };
     },
 
     async list(caller, { filter, sort, page, menus }) {
-      const condition = conditionOf(caller, filter);
-      const statement = sql`
-        select counted.total, ${selection(menus)}
-          from (select count(*) as total from recipes_catalog.clients c where ${condition}) counted
-          left join (
-            select ${clientColumns} from recipes_catalog.clients c where ${condition}
-             order by ${ORDERS[sort]} offset ${page.skip} limit ${page.limit}
-          ) c on true
-         order by ${ORDERS[sort]}`;
-      // Filters make many texts: only the plain lists are kept prepared.
-      const isPlain = Object.keys(filter).length === 0;
-      const { rows } = await database.query<ClientRow & { total: number }>(
-        isPlain ? statement : sql.unnamed(statement),
-      );
-      return { clients: rows.filter((row) => row.id !== null), total: rows[0]!.total };
+      const matching = () => conditionOf(caller, filter);
+      const revision = revisionOf(caller, caller.isManager ? "tenant" : "author");
+      const pageOf = (ids: Sql) => sql`
+        select ${revision} as revision, string_agg(page.id::text, ',' order by page.place) as ids,
+               string_agg(${clientText(menus)}, ',' order by page.place) as texts
+          from unnest(${ids}) with ordinality as page (id, place)
+          join recipes_catalog.clients c on c.id = page.id
+         where ${isOwnClient(caller)}`;
+      const { texts, total } = await memory.list({
+        matching: [filter, caller],
+        sort,
+        page,
+        read: async (ids) => (await database.read<PageRow>(pageOf(sql`${ids}::uuid[]`)))[0]!,
+        find: async () => {
+          const found = sql`array(
+            select c.id from recipes_catalog.clients c where ${matching()}
+             order by ${ORDERS[sort]} offset ${page.skip} limit ${page.limit})`;
+          return (await database.query<PageRow>(sql.unnamed(pageOf(found)))).rows[0]!;
+        },
+        count: async () => {
+          const { rows } = await database.query<{ revision: number; total: number }>(
+            sql.unnamed(sql`
+              select ${revision} as revision, count(*) as total
+                from recipes_catalog.clients c where ${matching()}`),
+          );
+          return rows[0]!;
+        },
+      });
+      return { texts: withAllFacts(texts), total };
     },
   };
 }
 
+function isOwnClient(caller: Caller): Sql {
+  const isThere = sql`c.tenant_id = ${caller.tenantId} and not c.discarded`;
+  return caller.isManager ? isThere : sql`${isThere} and c.author_id = ${caller.userId}`;
+}
+
 function conditionOf(caller: Caller, filter: ClientFilter): Sql {
-  const parts: Sql[] = [sql`c.tenant_id = ${caller.tenantId} and not c.discarded`];
-  if (!caller.isManager) parts.push(sql`c.author_id = ${caller.userId}`);
+  const parts: Sql[] = [isOwnClient(caller)];
   const { id, menuId, authorId, nameContains, createdAtGte, createdAtLte } = filter;
   if (authorId !== undefined) parts.push(sql`c.author_id = any(${authorId}::uuid[])`);
   if (id !== undefined) parts.push(sql`c.id = any(${id}::uuid[])`);

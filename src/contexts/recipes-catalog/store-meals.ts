@@ -1,95 +1,88 @@
 import type { Page } from "../../http/paging.ts";
 import type { Database } from "../../platform/postgres.ts";
-import { sql } from "../../platform/sql.ts";
-import { mealCondition, type MealFilter, type Reader } from "./meal-filter.ts";
-import type { MealRow } from "./meal-json.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
+import { withAllFacts } from "./facts-text.ts";
+import { isOwnMeal, mealCondition, type MealFilter, type Reader } from "./meal-filter.ts";
 import { orderBy, type MealSort } from "./meal-query.ts";
-import type { RecipeRow } from "./recipe-json.ts";
-import { isoText, recipeSelection } from "./store-recipes.ts";
-import { tagsOf } from "./store-tags.ts";
+import type { Owned } from "./owner.ts";
+import { createPageMemory, type PageRow } from "./page-memory.ts";
+import type { TextPage } from "./store-recipes.ts";
+import { revisionOf } from "./store-revisions.ts";
 
-export interface MealWithRecipes {
-  readonly meal: MealRow;
-  readonly recipes: readonly RecipeRow[];
+export interface FoundMeal extends Owned {
+  readonly version: number;
+  /** As it is answered, with its recipes. */
+  readonly json: string;
 }
 
 /** Reads meals. Writing is in `store-meal-writes.ts`. */
 export interface MealStore {
   /** A living meal of any tenant. */
-  find(id: string): Promise<MealWithRecipes | undefined>;
-  list(
-    filter: MealFilter,
-    reader: Reader,
-    sort: MealSort,
-    page: Page,
-  ): Promise<{ readonly meals: readonly MealWithRecipes[]; readonly total: number }>;
+  find(id: string): Promise<FoundMeal | undefined>;
+  list(filter: MealFilter, reader: Reader, sort: MealSort, page: Page): Promise<TextPage>;
 }
 
-/** What `MealRow` wants of `meals m`. */
-const mealSelection = sql`
-  m.id, ${isoText(sql`m.created_at`)} as created_at, ${isoText(sql`m.updated_at`)} as updated_at,
-  m.version, m.discarded, m.tenant_id, m.name, m.author_id, m.menu_id, m.description, m.notes,
-  m."like", m.image_url, m.nutri_facts::text as nutri_facts, m.weight_in_grams,
-  m.calorie_density, m.carbo_percentage, m.protein_percentage, m.total_fat_percentage,
-  ${tagsOf("meal", sql`m.id`)}::text as tags`;
+/** JSON text of `meals m` with its texts `t`, for a SELECT list. */
+const mealText = sql`
+  t.head || coalesce((
+    select string_agg(recipe.json, ',' order by r.created_at, r.id)
+      from recipes_catalog.recipes r
+      join recipes_catalog.recipe_texts recipe on recipe.recipe_id = r.id
+     where r.meal_id = m.id and not r.discarded), '') || t.tail`;
 
-type Asked = Pick<Database, "query">;
-
-/** The living meals that stand in the grids of the menus, in the caller's transaction. */
-export async function mealsOfMenus(
-  tx: Asked,
-  menuIds: readonly string[],
-): Promise<MealWithRecipes[]> {
-  const { rows } = await tx.query<MealRow>(sql`
-    select ${mealSelection}
-      from recipes_catalog.menu_meals p join recipes_catalog.meals m on m.id = p.meal_id
-     where p.menu_id = any(${menuIds}::uuid[]) and not m.discarded
-     order by m.created_at, m.id`);
-  return addRecipes(tx, rows);
-}
-
-async function addRecipes(asked: Asked, meals: readonly MealRow[]): Promise<MealWithRecipes[]> {
-  if (meals.length === 0) return [];
-  const { rows } = await asked.query<RecipeRow>(sql`
-    select ${recipeSelection} from recipes_catalog.recipes r
-     where r.meal_id = any(${meals.map(({ id }) => id)}::uuid[]) and not r.discarded
-     order by r.created_at, r.id`);
-  const recipes = new Map<string, RecipeRow[]>(meals.map(({ id }) => [id, []]));
-  for (const row of rows) recipes.get(row.meal_id)!.push(row);
-  return meals.map((meal) => ({ meal, recipes: recipes.get(meal.id) ?? [] }));
-}
+/** JSON texts of the living meals that stand in the grids of menus, for a SELECT list. */
+export const mealTextsOfMenus = (isOfMenus: Sql) => sql`(
+  select string_agg(${mealText}, ',' order by m.created_at, m.id)
+    from recipes_catalog.menu_meals p
+    join recipes_catalog.meals m on m.id = p.meal_id
+    join recipes_catalog.meal_texts t on t.meal_id = m.id
+   where ${isOfMenus} and not m.discarded)`;
 
 export function createMealStore(database: Database): MealStore {
-  const withRecipes = (meals: readonly MealRow[]) => addRecipes(database, meals);
+  const memory = createPageMemory();
 
   return {
     async find(id) {
-      const rows = await database.read<MealRow>(sql`
-        select ${mealSelection} from recipes_catalog.meals m
+      const [row] = await database.read<FoundMeal>(sql`
+        select m.tenant_id, m.author_id, m.version, ${mealText} as json
+          from recipes_catalog.meals m
+          join recipes_catalog.meal_texts t on t.meal_id = m.id
          where m.id = ${id} and not m.discarded`);
-      return (await withRecipes(rows))[0];
+      return row && { ...row, json: withAllFacts(row.json) };
     },
 
-    async list(filter, reader, sort, { skip, limit }) {
-      const condition = mealCondition(filter, reader);
-      // The ids come first, so that only the rows of the page are put together.
-      const statement = sql`
-        select ${mealSelection}
-          from unnest(array(
-              select m.id from recipes_catalog.meals m where ${condition}
-               order by ${orderBy("m", sort)} offset ${skip} limit ${limit}
-            )) with ordinality as page (id, place)
+    async list(filter, reader, sort, page) {
+      const matching = () => mealCondition(filter, reader);
+      const seesAll = reader.isManager || filter.client_name_contains !== undefined;
+      const revision = revisionOf(reader, seesAll ? "tenant" : "author");
+      const pageOf = (ids: Sql) => sql`
+        select ${revision} as revision, string_agg(page.id::text, ',' order by page.place) as ids,
+               string_agg(${mealText}, ',' order by page.place) as texts
+          from unnest(${ids}) with ordinality as page (id, place)
           join recipes_catalog.meals m on m.id = page.id
-         order by page.place`;
-      const { rows } = await database.query<MealRow>(sql.unnamed(statement));
-      const meals = await withRecipes(rows);
-      const isLastPage = rows.length < limit && (rows.length > 0 || skip === 0);
-      if (isLastPage) return { meals, total: skip + rows.length };
-      const { rows: counted } = await database.query<{ total: number }>(
-        sql.unnamed(sql`
-          select count(*) as total from recipes_catalog.meals m where ${condition}`),
-      );
-      return { meals, total: counted[0]!.total };
+          join recipes_catalog.meal_texts t on t.meal_id = m.id
+         where ${isOwnMeal(reader)}`;
+      const { texts, total } = await memory.list({
+        matching: [filter, reader],
+        sort,
+        page,
+        read: async (ids) => (await database.read<PageRow>(pageOf(sql`${ids}::uuid[]`)))[0]!,
+        find: async () => {
+          const found = sql`array(
+            select m.id from recipes_catalog.meals m where ${matching()}
+             order by ${orderBy("m", sort)} offset ${page.skip} limit ${page.limit})`;
+          return (await database.query<PageRow>(sql.unnamed(pageOf(found)))).rows[0]!;
+        },
+        count: async () => {
+          const { rows } = await database.query<{ revision: number; total: number }>(
+            sql.unnamed(sql`
+              select ${revision} as revision, count(*) as total
+                from recipes_catalog.meals m where ${matching()}`),
+          );
+          return rows[0]!;
+        },
+      });
+      return { texts: withAllFacts(texts), total };
     },
   };
 }

@@ -2,14 +2,11 @@ import { platformErrors } from "../../platform/errors.ts";
 import { menuLimits as limits } from "../../platform/limits.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
-import { viewClient, type ClientRow } from "./client-view.ts";
-import { mealJson } from "./meal-json.ts";
-import { viewMenu, type MenuRow } from "./menu.ts";
+import { withAllFacts } from "./facts-text.ts";
 import type { Caller } from "./owner.ts";
-import { clientColumns } from "./store-clients.ts";
-import { mealsOfMenus } from "./store-meals.ts";
-import { menuJson } from "./store-menu-parts.ts";
-import { tagsOf } from "./store-tags.ts";
+import { clientHead, clientTail } from "./store-clients.ts";
+import { mealTextsOfMenus } from "./store-meals.ts";
+import { isOneOf, menuText } from "./store-menu-parts.ts";
 
 /** JSON texts of those of the products that are there, read in the transaction at hand. */
 export type FindProductTexts = (
@@ -34,40 +31,49 @@ export function createMenuViewStore(
     read: (caller, menuIds) =>
       database.withTransaction(
         async (tx) => {
-          await tx.query(sql`set transaction read only`);
           const menus = await readMenus(tx, caller, menuIds);
           const clients = await readClients(tx, menus);
-          const meals = await mealsOfMenus(tx, menuIds);
-          const products = await findProductTexts(tx, await productIds(tx, menuIds));
-          return [
-            `{"data":{"clients":${JSON.stringify(clients)}`,
-            `"menus":${JSON.stringify(menus.map(viewMenu))}`,
-            `"meals":[${meals.map(({ meal, recipes }) => mealJson(meal, recipes)).join(",")}]`,
-            `"products":[${products.join(",")}]}}`,
+          const { meals, productIds } = await readMeals(tx, menuIds);
+          const products = await findProductTexts(tx, productIds);
+          const texts = [
+            `{"data":{"clients":[${clients.join(",")}]`,
+            `"menus":[${menus.map(({ json }) => json).join(",")}]`,
+            `"meals":[${meals}]`,
           ].join(",");
+          return `${withAllFacts(texts)},"products":[${products.join(",")}]}}`;
         },
-        { isolation: "repeatable read" },
+        { isolation: "repeatable read", readOnly: true },
       ),
   };
+}
+
+interface ViewedMenu {
+  readonly client_id: string;
+  readonly json: string;
 }
 
 async function readMenus(
   tx: Transaction,
   caller: Caller,
   menuIds: readonly string[],
-): Promise<MenuRow[]> {
-  const { rows } = await tx.query<{ menu: MenuRow; places: number }>(sql`
-    select ${menuJson("full")} as menu,
-           (select count(*)::int from recipes_catalog.menu_meals p where p.menu_id = n.id) as places
-      from unnest(${menuIds}::uuid[]) with ordinality as wanted (id, place)
-      join recipes_catalog.menus n on n.id = wanted.id
-      join recipes_catalog.clients c on c.id = n.client_id
-     where n.tenant_id = ${caller.tenantId} and not n.discarded and not c.discarded
-       and (${caller.isManager} or n.author_id = ${caller.userId})
-     order by wanted.place`);
+): Promise<ViewedMenu[]> {
+  const isMine = caller.isManager ? sql`true` : sql`n.author_id = ${caller.userId}`;
+  // Texts are made only of what is not too much.
+  const { rows } = await tx.query<ViewedMenu & { all_places: number }>(sql`
+    with wanted as materialized (
+      select n.*, sum(grid.places) over () as all_places
+        from recipes_catalog.menus n
+        join recipes_catalog.clients c on c.id = n.client_id
+       cross join lateral (
+          select count(*)::int as places from recipes_catalog.menu_meals p where p.menu_id = n.id) grid
+       where ${isOneOf(sql`n.id`, menuIds)} and n.tenant_id = ${caller.tenantId}
+         and not n.discarded and not c.discarded and ${isMine}
+    )
+    select n.client_id, n.all_places,
+           case when n.all_places <= ${limits.viewedMealsMax} then ${menuText("full")} end as json
+      from wanted n order by array_position(${menuIds}::uuid[], n.id)`);
   if (rows.length < menuIds.length) throw platformErrors.failure("not_found");
-  const places = rows.reduce((sum, row) => sum + row.places, 0);
-  if (places > limits.viewedMealsMax) {
+  if (rows[0]!.all_places > limits.viewedMealsMax) {
     throw platformErrors.failure("validation_failed", {
       errors: [
         {
@@ -78,27 +84,32 @@ async function readMenus(
       ],
     });
   }
-  return rows.map(({ menu }) => menu);
+  return rows;
 }
 
 /** Each with those of its menus that were asked for, and no other. */
-async function readClients(tx: Transaction, menus: readonly MenuRow[]) {
+async function readClients(tx: Transaction, menus: readonly ViewedMenu[]): Promise<string[]> {
   const ids = [...new Set(menus.map(({ client_id: id }) => id))];
-  const { rows } = await tx.query<Omit<ClientRow, "menus">>(sql`
-    select ${clientColumns}, ${tagsOf("client", sql`c.id`)} as tags
-      from recipes_catalog.clients c where c.id = any(${ids}::uuid[]) order by c.name, c.id`);
-  return rows.map((row) =>
-    viewClient({ ...row, menus: menus.filter(({ client_id: id }) => id === row.id) }),
-  );
+  const { rows } = await tx.query<{ id: string; head: string; tail: string }>(sql`
+    select c.id, ${clientHead} as head, ${clientTail} as tail
+      from recipes_catalog.clients c where ${isOneOf(sql`c.id`, ids)} order by c.name, c.id`);
+  return rows.map(({ id, head, tail }) => {
+    const own = menus.filter(({ client_id: clientId }) => clientId === id);
+    return head + own.map(({ json }) => json).join(",") + tail;
+  });
 }
 
-async function productIds(tx: Transaction, menuIds: readonly string[]): Promise<string[]> {
-  const { rows } = await tx.query<{ product_id: string }>(sql`
-    select distinct i.product_id
-      from recipes_catalog.menu_meals p
-      join recipes_catalog.meals m on m.id = p.meal_id and not m.discarded
-      join recipes_catalog.recipes r on r.meal_id = m.id and not r.discarded
-      join recipes_catalog.ingredients i on i.recipe_id = r.id
-     where p.menu_id = any(${menuIds}::uuid[]) and i.product_id is not null`);
-  return rows.map(({ product_id: id }) => id);
+/** The meals in the grids, and the products of which they are made. */
+async function readMeals(tx: Transaction, menuIds: readonly string[]) {
+  const isOfMenus = isOneOf(sql`p.menu_id`, menuIds);
+  const { rows } = await tx.query<{ meals: string | null; products: string | null }>(sql`
+    select ${mealTextsOfMenus(isOfMenus)} as meals,
+           (select string_agg(distinct i.product_id::text, ',')
+              from recipes_catalog.menu_meals p
+              join recipes_catalog.meals m on m.id = p.meal_id and not m.discarded
+              join recipes_catalog.recipes r on r.meal_id = m.id and not r.discarded
+              join recipes_catalog.ingredients i on i.recipe_id = r.id
+             where ${isOfMenus}) as products`);
+  const { meals, products } = rows[0]!;
+  return { meals: meals ?? "", productIds: products === null ? [] : products.split(",") };
 }

@@ -1,74 +1,86 @@
 import type { Page } from "../../http/paging.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
+import { withAllFacts } from "./facts-text.ts";
 import type { Reader } from "./meal-filter.ts";
 import { orderBy } from "./meal-query.ts";
 import type { Owned } from "./owner.ts";
-import { recipeCondition, type RecipeFilter } from "./recipe-filter.ts";
-import type { RecipeRow } from "./recipe-json.ts";
+import { createPageMemory, type PageRow } from "./page-memory.ts";
+import type { Privacy } from "./recipe.ts";
+import { isVisible, recipeCondition, type RecipeFilter } from "./recipe-filter.ts";
 import type { RecipeSort } from "./recipe-query.ts";
-import { tagsOf } from "./store-tags.ts";
+import { revisionOf } from "./store-revisions.ts";
+
+export interface FoundRecipe extends Owned {
+  readonly version: number;
+  readonly privacy: Privacy;
+  /** As it is answered. */
+  readonly json: string;
+}
+
+/** JSON texts with commas between them, and how many there are on all pages. */
+export interface TextPage {
+  readonly texts: string;
+  readonly total: number;
+}
 
 /** Reads recipes. Writing is in `store-recipe-writes.ts`. */
 export interface RecipeStore {
   /** A living recipe of any tenant. */
-  find(id: string): Promise<(RecipeRow & Owned) | undefined>;
-  list(
-    filter: RecipeFilter,
-    reader: Reader,
-    sort: RecipeSort,
-    page: Page,
-  ): Promise<{ readonly recipes: readonly RecipeRow[]; readonly total: number }>;
+  find(id: string): Promise<FoundRecipe | undefined>;
+  list(filter: RecipeFilter, reader: Reader, sort: RecipeSort, page: Page): Promise<TextPage>;
 }
 
-/** An instant as ISO 8601 text. */
-export const isoText = (column: Sql) =>
-  sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
-
-/** What `RecipeRow` wants of `recipes r`. */
-export const recipeSelection = sql`
-  r.id, ${isoText(sql`r.created_at`)} as created_at, ${isoText(sql`r.updated_at`)} as updated_at,
-  r.version, r.discarded, r.tenant_id, r.name, r.instructions, r.author_id, r.meal_id,
-  r.description, r.utensils, r.total_time, r.notes, r.privacy, r.weight_in_grams, r.image_url,
-  r.average_taste_rating, r.average_convenience_rating, r.nutri_facts::text as nutri_facts,
-  (select coalesce(json_agg(json_build_object('name', i.name, 'quantity', i.quantity,
-            'unit', i.unit, 'position', i.position, 'full_text', i.full_text,
-            'product_id', i.product_id) order by i.position), '[]')::text
-     from recipes_catalog.ingredients i where i.recipe_id = r.id) as ingredients,
-  (select coalesce(json_agg(json_build_object('user_id', g.user_id, 'recipe_id', g.recipe_id,
-            'taste', g.taste, 'convenience', g.convenience, 'comment', g.comment)
-            order by g.created_at, g.user_id), '[]')::text
-     from recipes_catalog.ratings g where g.recipe_id = r.id) as ratings,
-  ${tagsOf("recipe", sql`r.id`)}::text as tags`;
-
 export function createRecipeStore(database: Database): RecipeStore {
+  const memory = createPageMemory();
+
   return {
     async find(id) {
-      const [row] = await database.read<RecipeRow>(sql`
-        select ${recipeSelection} from recipes_catalog.recipes r
+      const [row] = await database.read<FoundRecipe>(sql`
+        select r.tenant_id, r.author_id, r.version, r.privacy, t.json
+          from recipes_catalog.recipes r
+          join recipes_catalog.recipe_texts t on t.recipe_id = r.id
          where r.id = ${id} and not r.discarded`);
-      return row;
+      return row && { ...row, json: withAllFacts(row.json) };
     },
 
-    async list(filter, reader, sort, { skip, limit }) {
-      const condition = recipeCondition(filter, reader);
-      // The ids come first, so that only the rows of the page are put together.
-      const statement = sql`
-        select ${recipeSelection}
-          from unnest(array(
-              select r.id from recipes_catalog.recipes r where ${condition}
-               order by ${orderBy("r", sort)} offset ${skip} limit ${limit}
-            )) with ordinality as page (id, place)
+    async list(filter, reader, sort, page) {
+      const matching = () => recipeCondition(filter, reader);
+      const revision = revisionFor(filter, reader);
+      const pageOf = (ids: Sql) => sql`
+        select ${revision} as revision, string_agg(page.id::text, ',' order by page.place) as ids,
+               string_agg(t.json, ',' order by page.place) as texts
+          from unnest(${ids}) with ordinality as page (id, place)
           join recipes_catalog.recipes r on r.id = page.id
-         order by page.place`;
-      const { rows: recipes } = await database.query<RecipeRow>(sql.unnamed(statement));
-      const isLastPage = recipes.length < limit && (recipes.length > 0 || skip === 0);
-      if (isLastPage) return { recipes, total: skip + recipes.length };
-      const { rows } = await database.query<{ total: number }>(
-        sql.unnamed(sql`
-          select count(*) as total from recipes_catalog.recipes r where ${condition}`),
-      );
-      return { recipes, total: rows[0]!.total };
+          join recipes_catalog.recipe_texts t on t.recipe_id = r.id
+         where ${isVisible(reader)}`;
+      const { texts, total } = await memory.list({
+        matching: [filter, reader],
+        sort,
+        page,
+        read: async (ids) => (await database.read<PageRow>(pageOf(sql`${ids}::uuid[]`)))[0]!,
+        find: async () => {
+          const found = sql`array(
+            select r.id from recipes_catalog.recipes r where ${matching()}
+             order by ${orderBy("r", sort)} offset ${page.skip} limit ${page.limit})`;
+          return (await database.query<PageRow>(sql.unnamed(pageOf(found)))).rows[0]!;
+        },
+        count: async () => {
+          const { rows } = await database.query<{ revision: number; total: number }>(
+            sql.unnamed(sql`
+              select ${revision} as revision, count(*) as total
+                from recipes_catalog.recipes r where ${matching()}`),
+          );
+          return rows[0]!;
+        },
+      });
+      return { texts: withAllFacts(texts), total };
     },
   };
+}
+
+function revisionFor(filter: RecipeFilter, reader: Reader): Sql {
+  // A public recipe may stand in a meal of anybody.
+  const seesAll = reader.isManager || filter.client_name_contains !== undefined;
+  return seesAll ? revisionOf(reader, "tenant") : revisionOf(reader, "author", "public");
 }

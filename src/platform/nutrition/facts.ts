@@ -32,13 +32,6 @@ export function readNutriFacts(input: NutriFactsInput): NutriFacts {
   return facts;
 }
 
-/** All nutrients as they are answered: what is not given is 0 in its default unit. */
-export function viewNutriFacts(facts: NutriFacts): Record<NutrientName, NutrientAmount> {
-  return Object.fromEntries(
-    NUTRIENTS.map(([name, unit]) => [name, facts[name] ?? { unit, value: 0 }]),
-  ) as Record<NutrientName, NutrientAmount>;
-}
-
 /** The amount in the nutrient's default unit; undefined where it is not given or not convertible. */
 export function inDefaultUnit(facts: NutriFacts, name: NutrientName): number | undefined {
   const amount = facts[name];

@@ -4,9 +4,7 @@ import {
   macroDivision,
   readNutriFacts,
   sumNutriFacts,
-  viewNutriFacts,
 } from "../../../src/platform/nutrition/facts.ts";
-import { NUTRIENTS } from "../../../src/platform/nutrition/nutrients.ts";
 import { convert } from "../../../src/platform/nutrition/units.ts";
 
 test("a number is in the default unit, and a value keeps its own", () => {
@@ -26,13 +24,6 @@ test("a number is in the default unit, and a value keeps its own", () => {
     zinc: { value: 0, unit: "mg" },
   });
   assert.ok(Object.is(facts.zinc?.value, 0));
-});
-
-test("all 83 nutrients are answered, those that are not given as 0", () => {
-  const view = viewNutriFacts({ sodium: { value: 2, unit: "g" } });
-  assert.equal(Object.keys(view).length, NUTRIENTS.length);
-  assert.deepEqual(view.sodium, { value: 2, unit: "g" });
-  assert.deepEqual(view.calories, { value: 0, unit: "kcal" });
 });
 
 test("sums convert units of one kind, and leave out what cannot be converted", () => {

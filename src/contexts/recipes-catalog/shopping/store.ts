@@ -3,6 +3,7 @@ import { shoppingLimits as limits } from "../../../platform/limits.ts";
 import type { Database, Transaction } from "../../../platform/postgres.ts";
 import { sql } from "../../../platform/sql.ts";
 import type { Caller } from "../owner.ts";
+import { isOneOf } from "../store-menu-parts.ts";
 import { shoppingErrors } from "./errors.ts";
 import type { FindShoppingProducts } from "./ports.ts";
 import type { PlacedIngredient, ShoppingProduct } from "./shopping-list.ts";
@@ -54,13 +55,10 @@ export function createShoppingBasisStore(
   return {
     readIn,
     read: (caller, menus) =>
-      database.withTransaction(
-        async (tx) => {
-          await tx.query(sql`set transaction read only`);
-          return readIn(tx)(caller, menus);
-        },
-        { isolation: "repeatable read" },
-      ),
+      database.withTransaction((tx) => readIn(tx)(caller, menus), {
+        isolation: "repeatable read",
+        readOnly: true,
+      }),
   };
 }
 
@@ -68,7 +66,7 @@ async function readMenus(tx: Transaction, caller: Caller, { menuIds, clientId }:
   const { rows } = await tx.query<{ id: string; client_id: string }>(sql`
     select m.id, m.client_id
       from recipes_catalog.menus m join recipes_catalog.clients c on c.id = m.client_id
-     where m.id = any(${menuIds}::uuid[]) and not m.discarded and not c.discarded
+     where ${isOneOf(sql`m.id`, menuIds)} and not m.discarded and not c.discarded
        and m.tenant_id = ${caller.tenantId} and c.tenant_id = ${caller.tenantId}
        and (${caller.isManager} or m.author_id = ${caller.userId} or c.author_id = ${caller.userId})`);
   if (rows.length < menuIds.length) throw platformErrors.failure("not_found");
@@ -87,7 +85,7 @@ async function readIngredients(
       join recipes_catalog.meals m on m.id = p.meal_id and not m.discarded
       join recipes_catalog.recipes r on r.meal_id = m.id and not r.discarded
       join recipes_catalog.ingredients i on i.recipe_id = r.id
-     where p.menu_id = any(${menuIds}::uuid[])
+     where ${isOneOf(sql`p.menu_id`, menuIds)}
        and (${weeks ?? null}::smallint[] is null or p.week = any(${weeks ?? null}::smallint[]))
        and m.tenant_id = ${caller.tenantId}
      limit ${limits.ingredientsMax + 1}`);
