@@ -36,27 +36,23 @@ const formsOf = (owner: Owner, formId: number | undefined): Sql => sql`
 
 /** Answers to forms. Whoever asks sees those to his own forms alone. */
 export function createResponseStore(database: Database) {
+  /** Deliveries that are being stored, by form and token. */
+  const underWay = new Map<string, Promise<boolean>>();
+
   return {
     /**
      * One row for one token, however many copies come at once: the statement is the whole effect.
+     * Copies that come meanwhile wait for it, and not for connections to wait for it with.
      * @returns whether there is such a form
      */
-    async add(delivery: Delivery, now: Date): Promise<boolean> {
-      const { rows } = await database.query<{ forms: number }>(sql`
-        with form as (
-          select id, tenant_id, user_id from client_onboarding.onboarding_forms
-           where typeform_id = ${delivery.typeformId} and status <> 'deleted'
-        ), made as (
-          insert into client_onboarding.form_responses (tenant_id, user_id, form_id, response_id,
-            response_data, client_identifiers, submitted_at, processed_at)
-          select form.tenant_id, form.user_id, form.id, ${delivery.responseId},
-                 ${JSON.stringify(delivery.responseData)}::jsonb,
-                 ${toJson(delivery.clientIdentifiers)}::jsonb, ${delivery.submittedAt}, ${now}
-            from form
-          on conflict (response_id) do nothing
-        )
-        select count(*) as forms from form`);
-      return rows[0]!.forms > 0;
+    add(delivery: Delivery, now: Date): Promise<boolean> {
+      const key = JSON.stringify([delivery.typeformId, delivery.responseId]);
+      let storing = underWay.get(key);
+      if (storing === undefined) {
+        storing = insertOnce(database, delivery, now).finally(() => underWay.delete(key));
+        underWay.set(key, storing);
+      }
+      return storing;
     },
 
     /** Of one form, or of all that are not deleted; undefined: the form is not the owner's. */
@@ -107,6 +103,24 @@ export function createResponseStore(database: Database) {
 }
 
 export type ResponseStore = ReturnType<typeof createResponseStore>;
+
+async function insertOnce(database: Database, delivery: Delivery, now: Date): Promise<boolean> {
+  const { rows } = await database.query<{ forms: number }>(sql`
+    with form as (
+      select id, tenant_id, user_id from client_onboarding.onboarding_forms
+       where typeform_id = ${delivery.typeformId} and status <> 'deleted'
+    ), made as (
+      insert into client_onboarding.form_responses (tenant_id, user_id, form_id, response_id,
+        response_data, client_identifiers, submitted_at, processed_at)
+      select form.tenant_id, form.user_id, form.id, ${delivery.responseId},
+             ${JSON.stringify(delivery.responseData)}::jsonb,
+             ${toJson(delivery.clientIdentifiers)}::jsonb, ${delivery.submittedAt}, ${now}
+        from form
+      on conflict (response_id) do nothing
+    )
+    select count(*) as forms from form`);
+  return rows[0]!.forms > 0;
+}
 
 const toJson = (value: object | null) => (value === null ? null : JSON.stringify(value));
 

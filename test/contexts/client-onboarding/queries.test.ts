@@ -48,6 +48,11 @@ test("nobody asks without a token, and nobody for somebody else", async () => {
     (await api.call("POST", "/bulk-query-responses", { as: BIA, body: inner })).status,
     403,
   );
+  const outer = { user_id: ANA.userId, queries: [{ ...query, user_id: BIA.userId }] };
+  assert.equal(
+    (await api.call("POST", "/bulk-query-responses", { as: BIA, body: outer })).status,
+    403,
+  );
   const spelt = { ...query, user_id: ANA.userId.replaceAll("-", "").toUpperCase() };
   assert.equal((await api.call("POST", "/query-responses", { body: spelt })).status, 200);
 });
@@ -198,7 +203,8 @@ test("another context finds an answer for its owner alone", async () => {
   assert.equal(await findFormResponse("none", ANA), undefined);
 });
 
-test("the list of forms is the caller's, sorted and paged", async () => {
+test("the list of forms is the caller's in the tenant, sorted and paged", async () => {
+  await insertForm(database.database, "elsewhere", { ...ANA, tenantId: FOREIGNER.tenantId });
   const { body } = await api.call("GET", "/forms?sort=-typeform_id&limit=1");
   assert.deepEqual(body.pagination, { page: 1, limit: 1, total: 2, pages: 2 });
   assert.equal(body.data[0].typeform_id, "two");

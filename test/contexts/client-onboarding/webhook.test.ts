@@ -69,6 +69,30 @@ test("a copy is answered alike and changes nothing, also when fifty come at once
   assert.equal((await stored())[0].response_data.event_id, "event-copies");
 });
 
+test("copies that come while one is being stored ask the database nothing", async () => {
+  let statements = 0;
+  const counting = new Proxy(database.database, {
+    get(target, name) {
+      if (name === "query") statements++;
+      return Reflect.get(target, name) as unknown;
+    },
+  });
+  const open = openOnboarding(counting as typeof database.database);
+  const copies = (form: string) =>
+    Promise.all(Array.from({ length: 20 }, () => open.take(newDelivery(form, "together"))));
+  assert.deepEqual([...new Set((await copies("form1")).map(({ status }) => status))], [200]);
+  assert.equal(statements, 1);
+  // The form is part of what is the same; and whoever comes later asks anew.
+  assert.deepEqual([...new Set((await copies("nobody")).map(({ status }) => status))], [404]);
+  assert.equal((await open.take(newDelivery("form1", "together"))).status, 200);
+  assert.equal(statements, 3);
+  await database.database.query(sql`alter table client_onboarding.form_responses rename to gone`);
+  const failed = (await copies("form1")).map(({ status }) => status);
+  await database.database.query(sql`alter table client_onboarding.gone rename to form_responses`);
+  assert.deepEqual([...new Set(failed)], [500]);
+  assert.equal((await open.take(newDelivery("form1", "together"))).status, 200);
+});
+
 test("the secret before the present one is still good, and no other", async () => {
   assert.equal((await api.take(newDelivery("form1", "s1"), OLD_SECRET)).status, 200);
   assert.equal((await api.take(newDelivery("form1", "s2"), "some other secret, long")).status, 401);
