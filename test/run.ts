@@ -12,7 +12,13 @@ import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { SETTINGS } from "../src/platform/settings.ts";
-import { ensureTemplate, SERVER_URL_VARIABLE, startTestServer } from "./support/database.ts";
+import {
+  ensureTemplate,
+  SERVER_URL_VARIABLE,
+  startTestServer,
+  TEMPLATE_VARIABLE,
+} from "./support/database.ts";
+import { groupFiles } from "./support/groups.ts";
 import { testSeed } from "./support/size.ts";
 import { transpileProject } from "./support/transpile.ts";
 
@@ -24,10 +30,11 @@ const LINES_PERCENT_MIN = 90;
 const FULLY_COVERED = ["src/auth/token/", "src/auth/cache/"];
 /** The first of the lines that count. */
 const CLOSING = /^(?:\u001B\[\d+m)*ℹ tests \d/mu;
-/** More than there are cores: a file waits for its server, its database or a clock half of the time. */
-const FILES_AT_A_TIME = 3;
-const FILE_TIMEOUT_MS = 5 * 60_000;
-const FILE_TIMEOUT_LONG_MS = 60 * 60_000;
+/** More than there are cores: a test waits for its server, its database or a clock half of the time. */
+const PROCESSES_AT_A_TIME = 3;
+/** Of one process. */
+const TIMEOUT_MS = 5 * 60_000;
+const TIMEOUT_LONG_MS = 60 * 60_000;
 
 const { values: options, positionals: words } = parseArgs({
   options: { long: { type: "boolean" }, coverage: { type: "boolean" } },
@@ -75,7 +82,7 @@ const cleanUp = async () => {
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void cleanUp().finally(() => process.exit(130)));
 }
-await ensureTemplate(server.url);
+process.env[TEMPLATE_VARIABLE] = await ensureTemplate(server.url);
 process.env[SERVER_URL_VARIABLE] = server.url;
 
 console.log(`${files.length} files, seed ${seed}${options.long === true ? ", long sizes" : ""}`);
@@ -90,9 +97,9 @@ async function runFiles(): Promise<string> {
   // They inherit the flags of this process, tsx's loader among them.
   process.execArgv = ["--enable-source-maps"];
   const events = run({
-    files: files.map((name) => join(TRANSPILED, name.replace(/\.ts$/u, ".js"))),
-    concurrency: FILES_AT_A_TIME,
-    timeout: options.long === true ? FILE_TIMEOUT_LONG_MS : FILE_TIMEOUT_MS,
+    files: groupFiles(ROOT, TRANSPILED, files).map(({ script }) => script),
+    concurrency: PROCESSES_AT_A_TIME,
+    timeout: options.long === true ? TIMEOUT_LONG_MS : TIMEOUT_MS,
   });
   events.on("test:fail", () => (process.exitCode = 1));
   let closing = "";

@@ -17,6 +17,8 @@ export interface TestDatabase {
 
 /** The server that `test/run.ts` started and filled hands its address down by this name. */
 export const SERVER_URL_VARIABLE = "BRIGADE_TEST_DATABASE";
+/** And the template that it made there by this one. */
+export const TEMPLATE_VARIABLE = "BRIGADE_TEST_TEMPLATE";
 // Nothing here must outlive a power cut.
 const FAST = {
   fsync: "off",
@@ -112,5 +114,5 @@ export async function withServer<T>(
 /** A file that is run alone takes the server of the last one; it is left running for the next. */
 async function findServer(): Promise<{ server: string; template: string }> {
   const server = process.env[SERVER_URL_VARIABLE] ?? (await startTestServer()).url;
-  return { server, template: await ensureTemplate(server) };
+  return { server, template: process.env[TEMPLATE_VARIABLE] ?? (await ensureTemplate(server)) };
 }
