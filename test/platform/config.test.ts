@@ -15,6 +15,7 @@ import {
 } from "../../src/platform/config.ts";
 import { SETTINGS } from "../../src/platform/settings.ts";
 import { availableCores } from "../../src/platform/cores.ts";
+import { scriptUrl, scriptWords } from "../support/built.ts";
 
 const KEY = Buffer.from(Array.from({ length: 32 }, (_, i) => i * 7)).toString("base64");
 const PRODUCTION = {
@@ -310,14 +311,13 @@ test("a .env file fills in what the environment does not say, and must be readab
   t.after(() => rmSync(folder, { recursive: true }));
   const load = (environment: Record<string, string>) => {
     const program = `
-      const { loadConfig } = await import(${JSON.stringify(new URL("../../src/platform/config.ts", import.meta.url).href)});
+      const { loadConfig } = await import(${JSON.stringify(scriptUrl("src/platform/config.ts").href)});
       try { const { port, host } = loadConfig(); console.log(host, port); }
       catch (error) { console.log(error.name, error.faults.join()); }
     `;
-    const tsx = import.meta.resolve("tsx");
     const { stdout } = spawnSync(
       process.execPath,
-      ["--import", tsx, "--input-type=module", "-e", program],
+      [...scriptWords(), "--input-type=module", "-e", program],
       {
         cwd: folder,
         encoding: "utf8",

@@ -14,6 +14,7 @@ import { createMetrics } from "../../src/platform/metrics.ts";
 import { createPort } from "../../src/platform/thread-port.ts";
 import { capturedLog } from "../support/log.ts";
 import { readPdf } from "../support/pdf.ts";
+import { scriptUrl } from "../support/built.ts";
 
 const captured = capturedLog();
 const pools: DocumentPool[] = [];
@@ -31,7 +32,7 @@ function taskOf(name: string): DocumentTask {
   return { kind: "shopping-list", list: { language: "pt-BR", createdAt: null, lines } };
 }
 
-const SLOW = new URL("../workers/slow-document.ts", import.meta.url);
+const SLOW = scriptUrl("test/workers/slow-document.ts");
 const outcomeOf = (work: Promise<unknown>) =>
   work.then(
     () => "done",

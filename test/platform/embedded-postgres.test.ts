@@ -11,6 +11,7 @@ import { serverState } from "../../src/platform/embedded-process.ts";
 import { startEmbeddedPostgres, stopEmbedded } from "../../src/platform/embedded-postgres.ts";
 import { withServer } from "../support/database.ts";
 import { capturedLog, silentLog } from "../support/log.ts";
+import { scriptUrl, scriptWords } from "../support/built.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FAST = { fsync: "off", full_page_writes: "off" };
@@ -70,7 +71,7 @@ function startPeer(
   folder: string,
 ): { child: ChildProcess; said: (word: string) => Promise<string> } {
   const program = `
-    const { startEmbeddedPostgres } = await import("./src/platform/embedded-postgres.ts");
+    const { startEmbeddedPostgres } = await import("${scriptUrl("src/platform/embedded-postgres.ts").href}");
     const log = { info() {}, warn() {}, error(fields) { console.log("error", String(fields.error)); } };
     try {
       const server = await startEmbeddedPostgres(${JSON.stringify(folder)}, { log, settings: ${JSON.stringify(FAST)} });
@@ -78,7 +79,7 @@ function startPeer(
       process.stdin.on("end", async () => { await server.stop(); console.log("left"); process.exit(0); }).resume();
     } catch (error) { console.log("failed", error.message); process.exit(1); }
   `;
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+  const child = spawn(process.execPath, [...scriptWords(), "--input-type=module", "-e", program], {
     cwd: ROOT,
     stdio: ["pipe", "pipe", "inherit"],
   });
@@ -176,10 +177,10 @@ test("a folder whose disk is full is told in one sentence", async (t) => {
 test("a program that only reads the address ends when its work is done", async (t) => {
   const folder = newFolder(t);
   const program = `
-    const { startEmbeddedPostgres } = await import("./src/platform/embedded-postgres.ts");
+    const { startEmbeddedPostgres } = await import("${scriptUrl("src/platform/embedded-postgres.ts").href}");
     await startEmbeddedPostgres(${JSON.stringify(folder)}, { log: { info() {}, warn() {}, error() {} }, settings: ${JSON.stringify(FAST)} });
   `;
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+  const child = spawn(process.execPath, [...scriptWords(), "--input-type=module", "-e", program], {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { createManualClock } from "../support/clock.ts";
 import { createLifecycle, onSignal } from "../../src/platform/lifecycle.ts";
 import { capturedLog, silentLog } from "../support/log.ts";
+import { scriptUrl, scriptWords } from "../support/built.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -78,11 +79,10 @@ async function runProgram(program: string, act?: (pid: number) => void) {
   const child = spawn(
     process.execPath,
     [
-      "--import",
-      "tsx",
+      ...scriptWords(),
       "--input-type=module",
       "-e",
-      `const life = await import("./src/platform/lifecycle.ts"); const { writeSync } = await import("node:fs"); ${program}`,
+      `const life = await import("${scriptUrl("src/platform/lifecycle.ts").href}"); const { writeSync } = await import("node:fs"); ${program}`,
     ],
     { cwd: ROOT, stdio: ["ignore", "pipe", "ignore"] },
   );

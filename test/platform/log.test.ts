@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { platformErrors } from "../../src/platform/errors.ts";
 import { createLogger, requestScope } from "../../src/platform/log.ts";
 import { capturedLog } from "../support/log.ts";
+import { scriptUrl, scriptWords } from "../support/built.ts";
 
 const CANARY = "canary-49163-secret";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -181,13 +182,13 @@ test("a circular or very deep object is no trouble", () => {
 });
 
 const PROGRAM = `
-  const { createLogger } = await import("./src/platform/log.ts");
-  await import("./src/platform/lifecycle.ts");
+  const { createLogger } = await import("${scriptUrl("src/platform/log.ts").href}");
+  await import("${scriptUrl("src/platform/lifecycle.ts").href}");
   const { Worker, isMainThread } = await import("node:worker_threads");
   const log = createLogger({ environment: "production", logLevel: "info" });
   for (let n = 0; n < 500; n++) log.info({ n }, "line");
   if (process.argv.includes("--wait")) await new Promise((resolve) => setTimeout(resolve, 600));
-  if (process.argv.includes("--hard")) (await import("./src/platform/lifecycle.ts")).killHard();
+  if (process.argv.includes("--hard")) (await import("${scriptUrl("src/platform/lifecycle.ts").href}")).killHard();
   if (process.argv.includes("--throw")) throw new Error("the end");
   process.exit(process.argv.includes("--wait") ? 0 : 3);
 `;
@@ -195,7 +196,7 @@ const PROGRAM = `
 function runProgram(argument: string, stdout: "pipe" | number = "pipe") {
   return spawnSync(
     process.execPath,
-    ["--import", "tsx", "--input-type=module", "-e", PROGRAM, "--", argument],
+    [...scriptWords(), "--input-type=module", "-e", PROGRAM, "--", argument],
     {
       cwd: ROOT,
       encoding: "utf8",
@@ -237,9 +238,10 @@ test("a reader that went away does not keep the process from ending", () => {
     "/bin/sh",
     [
       "-c",
-      '"$0" --import tsx --input-type=module -e "$1" -- --exit | true; exit 0',
+      'program=$1; shift; "$0" "$@" --input-type=module -e "$program" -- --exit | true; exit 0',
       process.execPath,
       PROGRAM,
+      ...scriptWords(),
     ],
     { cwd: ROOT, timeout: 30_000 },
   );
@@ -248,11 +250,11 @@ test("a reader that went away does not keep the process from ending", () => {
 
 test("a few lines do not wait for the buffer to fill", async () => {
   const program = `
-    const { createLogger } = await import("./src/platform/log.ts");
+    const { createLogger } = await import("${scriptUrl("src/platform/log.ts").href}");
     createLogger({ environment: "production", logLevel: "info" }).info("alone");
     setInterval(() => {}, 1000);
   `;
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program], {
+  const child = spawn(process.execPath, [...scriptWords(), "--input-type=module", "-e", program], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "inherit"],
   });

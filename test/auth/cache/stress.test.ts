@@ -15,9 +15,10 @@ import {
   type StressData,
   type StressResult,
 } from "./stress-data.ts";
+import { scriptUrl } from "../../support/built.ts";
 
 const BOOT = new URL("./thread.mjs", import.meta.url);
-const ENTRY = new URL("./stress-thread.ts", import.meta.url).href;
+const ENTRY = scriptUrl("test/auth/cache/stress-thread.ts").href;
 const THREADS = 3;
 
 function words(count: number): SharedArrayBuffer {
@@ -28,7 +29,8 @@ function words(count: number): SharedArrayBuffer {
 function startThread(data: Omit<StressData, "entry" | "results">, said: string[]) {
   const results = words(RESULTS.length);
   const workerData: StressData = { ...data, entry: ENTRY, results };
-  const worker = new Worker(BOOT, { workerData, execArgv: [] });
+  const file = ENTRY.endsWith(".ts") ? BOOT : new URL(ENTRY);
+  const worker = new Worker(file, { workerData, execArgv: [] });
   worker.on("message", (text: string) => said.push(text));
   return new Promise<StressResult>((resolve, reject) => {
     worker.once("error", reject);

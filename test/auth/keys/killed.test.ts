@@ -12,6 +12,7 @@ import { silentLog } from "../../support/log.ts";
 import { testSeed, testSize } from "../../support/size.ts";
 import { createRandom } from "../token/token-factory.ts";
 import { brokenInvariants, settings } from "./key-rig.ts";
+import { scriptUrl, scriptWords } from "../../support/built.ts";
 
 let held: TestDatabase;
 before(async () => {
@@ -27,8 +28,8 @@ test(`${ROUNDS} processes killed while they make, rotate and withdraw keys break
   await ensureKeys(held.database, config, silentLog);
   const random = createRandom(testSeed());
   for (let round = 0; round < ROUNDS; round++) {
-    const script = fileURLToPath(new URL("rotating-process.ts", import.meta.url));
-    const words = ["--import", "tsx", script, held.url, keyBase64];
+    const script = fileURLToPath(scriptUrl("test/auth/keys/rotating-process.ts"));
+    const words = [...scriptWords(), script, held.url, keyBase64];
     const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
     await once(child.stdout, "data");
     await sleep(random(150));

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { readSealingKeys } from "../../../src/auth/keys/sealing-keys.ts";
+import { scriptUrl, scriptWords } from "../../support/built.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "brigade-keys-"));
 after(() => rm(folder, { recursive: true, force: true }));
@@ -54,12 +55,12 @@ test("many that start at once agree on one key", async () => {
 
 test("several processes that start at once agree on one key", async () => {
   const dataDir = join(folder, "processes");
-  const file = new URL("../../../src/auth/keys/sealing-keys.ts", import.meta.url).href;
+  const file = scriptUrl("src/auth/keys/sealing-keys.ts").href;
   const script = `const { readSealingKeys } = await import(${JSON.stringify(file)});
     const [key] = await readSealingKeys(${JSON.stringify(settings(dataDir))});
     process.stdout.write(key.key.toString("hex"));`;
   const runs = Array.from({ length: 3 }, () =>
-    promisify(execFile)(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script]),
+    promisify(execFile)(process.execPath, [...scriptWords(), "--input-type=module", "-e", script]),
   );
   const keys = (await Promise.all(runs)).map(({ stdout }) => stdout);
   assert.equal(new Set(keys).size, 1);
