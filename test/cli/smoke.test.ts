@@ -4,6 +4,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
 import { withDatabase } from "../support/database.ts";
+import { until } from "../support/journey.ts";
 import { startServer } from "../support/server.ts";
 import { createBrigade, createInlineBrigade } from "./support.ts";
 
@@ -60,11 +61,7 @@ test("a token of the command line is good, and roles given and taken there count
   };
   // The change comes from another process: a poll of the log at the latest brings it.
   const becomes = async (status: number) => {
-    for (let tries = 0; tries < 100; tries++) {
-      if ((await ask()) === status) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    assert.fail(`did not become ${status}`);
+    await until(`the answer becomes ${status}`, async () => (await ask()) === status);
   };
   assert.equal(await ask(), 403);
   assert.equal(await ask(), 403);

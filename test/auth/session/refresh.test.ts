@@ -10,7 +10,8 @@ import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 let db: TestDatabase;
 let app: TestApp;
 before(async () => {
-  db = await withDatabase();
+  // A connection for each of those who work at once: a busy machine keeps nobody waiting for one.
+  db = await withDatabase({ connections: 16 });
   app = await startApp({ database: db.database });
 });
 after(() => db.drop());
