@@ -11,6 +11,7 @@ import { sql } from "../../src/platform/sql.ts";
 import { openCallers, type Caller } from "../../test/support/callers.ts";
 import { silentLog } from "../../test/support/log.ts";
 import { furnish } from "./furnish.ts";
+import { leaveTraces } from "./traces.ts";
 
 export interface KitchenSizes {
   readonly products: number;
@@ -66,6 +67,7 @@ export async function openKitchen(sizes: KitchenSizes): Promise<Kitchen> {
   const known = await findOwner(database);
   const owner = known ?? (await callers.makeCaller());
   if (known === undefined) await fill(database, owner, sizes);
+  await leaveTraces(database, { tenantId: owner.tenantId, authorId: owner.id });
   return {
     url: server.url,
     database,

@@ -33,6 +33,9 @@ const IDS = 40;
 const LEFT_OUT =
   /^(?:GET \/health|GET \/docs|GET \/auth\/(?!sessions|api-keys|whoami|mfa|trusted))/;
 
+/** Whom it is for depends on more than one permission. */
+const MANAGED = /^GET \/v1\/users\/|^POST \/auth\/verify$/;
+
 /** Ids and names that are there, for the paths and filters that want them. */
 export async function readStock(database: Database, owner: Cook) {
   const column = async (statement: Sql): Promise<string[]> =>
@@ -42,6 +45,8 @@ export async function readStock(database: Database, owner: Cook) {
   const ids = (table: string) =>
     column(sql`select id as value from ${sql.identifier(table)}
                 order by md5(id::text) limit ${IDS}`);
+  const classified = (type: string) =>
+    column(sql`select id as value from products_catalog.classifications where type = ${type}`);
   const [busy] = await column(sql`
     select menu_id as value from recipes_catalog.menu_meals
      group by menu_id order by count(*) desc limit 1`);
@@ -54,7 +59,17 @@ export async function readStock(database: Database, owner: Cook) {
     products: await ids("products_catalog.products"),
     sources: await ids("products_catalog.sources"),
     brands: await ids("products_catalog.brands"),
-    categories: await ids("products_catalog.classifications"),
+    kinds: {
+      categories: await classified("category"),
+      "parent-categories": await classified("parent_category"),
+      "food-groups": await classified("food_group"),
+      "process-types": await classified("process_type"),
+    },
+    keys: await ids("auth.api_keys"),
+    tokens: await column(sql`select token_id as value from auth.revoked_tokens limit ${IDS}`),
+    refusals: await column(
+      sql`select distinct request_id as value from auth.decisions limit ${IDS}`,
+    ),
     recipes: await ids("recipes_catalog.recipes"),
     meals: await ids("recipes_catalog.meals"),
     clients: pairs.rows.map(({ client }) => client),
@@ -82,7 +97,7 @@ export function readRoutes(document: any, stock: Stock, manager: Cook) {
   const left: string[] = [];
   for (const operation of operationsOf(document)) {
     const { label, permission } = operation;
-    const isManaged = permission !== undefined || label.startsWith("GET /v1/users/");
+    const isManaged = permission !== undefined || MANAGED.test(label);
     const token = isManaged ? manager.token : stock.owner.token;
     const paths = LEFT_OUT.test(label) ? undefined : pathsOf(operation, stock);
     const bodies = BODIES[label]?.(stock);
@@ -134,6 +149,7 @@ function pathsOf({ path }: Operation, stock: Stock): string[] | undefined {
   if (path.endsWith("/clients/{client_id}/shopping-lists")) {
     return stock.listedClients.map((id) => path.replace("{client_id}", id));
   }
+  const kind = path.split("/").at(-2)! as keyof Stock["kinds"];
   const sources: Record<string, readonly string[] | undefined> = {
     product_id: stock.products,
     recipe_id: stock.recipes,
@@ -143,13 +159,14 @@ function pathsOf({ path }: Operation, stock: Stock): string[] | undefined {
     tag_id: stock.tags,
     shopping_list_id: stock.lists,
     user_id: stock.users,
-    id: CLASSIFIED.test(path)
-      ? undefined
-      : path.includes("/sources/")
-        ? stock.sources
-        : stock.brands,
+    account_id: stock.users,
+    api_key_id: stock.keys,
+    jti: stock.tokens,
+    request_id: stock.refusals,
+    tenant_id: [stock.owner.tenantId],
+    id: { sources: stock.sources, brands: stock.brands, ...stock.kinds }[kind],
   };
-  if (wanted.some((name) => sources[name] === undefined)) return undefined;
+  if (wanted.some((name) => (sources[name] ?? []).length === 0)) return undefined;
   return Array.from({ length: IDS }, (_, at) =>
     wanted.reduce((text, name) => {
       const ids = sources[name]!;
@@ -157,9 +174,6 @@ function pathsOf({ path }: Operation, stock: Stock): string[] | undefined {
     }, path),
   );
 }
-
-// Three of the four kinds of classification hold nothing in a seeded catalogue.
-const CLASSIFIED = /\/(?:categories|parent-categories|food-groups|process-types)\//;
 
 /** A page of a list is of the size that N5 names. */
 const isPaged = ({ parameters }: Operation) => parameters.some(({ name }) => name === "limit");
@@ -223,9 +237,9 @@ const texts = (stock: Stock): Readonly<Record<string, readonly (readonly string[
   barcode: [["7890000000019"]],
   brand: [["Serra Azul"]],
   category: [["Frutas"], ["Frutas", "Carnes"]],
-  parent_category: [["Frutas"]],
+  parent_category: [["De origem animal"]],
   food_group: [["Frutas"]],
-  process_type: [["Frutas"]],
+  process_type: [["In natura"]],
   key: [["key 1"]],
   value: [["value 1"]],
   type: [["meal"]],
@@ -277,6 +291,7 @@ const BODIES: Readonly<Record<string, (stock: Stock) => object[]>> = {
       },
     ];
   },
+  "POST /auth/verify": ({ owner }) => [{ token: owner.token }],
   "POST /v1/shopping-lists/preview": ({ menus }) =>
     menus.slice(0, 10).map((id) => ({ menu_ids: [id] })),
 };

@@ -29,6 +29,10 @@ const KINDS_OF_FOOD =
   "integral|orgânico|light|zero açúcar|tradicional|congelado|em pó|em conserva|sem sal|com sal|sem glúten|temperado|cru|cozido|assado|frito|grelhado|desidratado|fatiado|ralado|em cubos|picado|defumado|caseiro".split(
     "|",
   );
+const ANIMAL_CATEGORIES = ["Carnes", "Pescados", "Leite e derivados"];
+const [OF_ANIMALS, OF_PLANTS] = ["De origem animal", "De origem vegetal"] as const;
+const FRESH_KINDS = ["cru", "orgânico", "ralado", "em cubos", "picado", "fatiado"];
+const [FRESH, PROCESSED] = ["In natura", "Processado"] as const;
 const MAKERS =
   "Serra Azul|Boa Terra|Vale Verde|São Bento|Dona Nena|Quinta Velha|Horizonte|Ponte Nova|Campo Belo|Santa Rita|Monte Alto|Rio Claro|Estrela|Primavera|Bom Gosto|Sabor da Roça|Casa Branca|Nova Era|Três Irmãos|Fazendinha|Beira Mar|Ouro Fino|Pedra Grande|Lagoa Santa|Sol Nascente|Mirante|Aurora Alta|Vila Rica|Colina|Sertanejo".split(
     "|",
@@ -49,14 +53,19 @@ export async function seedProducts(
   count: number,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<number> {
-  const categories = await ensureNames(database, "categories", Object.keys(FOODS));
-  const brands = await ensureNames(database, "brands", MAKERS);
+  const names = {
+    brands: await ensureNames(database, "brands", MAKERS),
+    categories: await ensureNames(database, "categories", Object.keys(FOODS)),
+    groups: await ensureNames(database, "food-groups", Object.keys(FOODS)),
+    origins: await ensureNames(database, "parent-categories", [OF_ANIMALS, OF_PLANTS]),
+    processes: await ensureNames(database, "process-types", [FRESH, PROCESSED]),
+  };
   let added = 0;
   for (let start = 0; start < count; start += productLimits.importBatchRows) {
     const end = Math.min(count, start + productLimits.importBatchRows);
     const createdAt = new Date(systemClock.nowMs()).toISOString();
     const rows = Array.from({ length: end - start }, (_, offset) => ({
-      ...seededProduct(start + offset, categories, brands),
+      ...seededProduct(start + offset, names),
       id: newId(),
       createdAt,
     }));
@@ -77,11 +86,11 @@ async function ensureNames(database: Database, kind: Kind, names: readonly strin
   return ids;
 }
 
-function seededProduct(
-  index: number,
-  categories: ReadonlyMap<string, string>,
-  brands: ReadonlyMap<string, string>,
-): NewProduct {
+type Names = Readonly<
+  Record<"brands" | "categories" | "groups" | "origins" | "processes", ReadonlyMap<string, string>>
+>;
+
+function seededProduct(index: number, names: Names): NewProduct {
   // Mixed radix: each index is another combination, and neighbours differ in their food.
   let rest = index;
   const next = (size: number) => {
@@ -102,8 +111,13 @@ function seededProduct(
     prepared_name: prepareName(name),
     is_food: true,
     barcode: isBarcoded ? String(7_890_000_000_000 + index) : null,
-    category_id: categories.get(category)!,
-    brand_id: brands.get(maker)!,
+    brand_id: names.brands.get(maker)!,
+    category_id: names.categories.get(category)!,
+    parent_category_id: names.origins.get(
+      ANIMAL_CATEGORIES.includes(category) ? OF_ANIMALS : OF_PLANTS,
+    )!,
+    food_group_id: names.groups.get(category)!,
+    process_type_id: names.processes.get(FRESH_KINDS.includes(kind) ? FRESH : PROCESSED)!,
     package_size: Number.parseInt(size, 10),
     package_size_unit: size.endsWith("kg") ? "kg" : "g",
     import_key: `seed:${index}`,
