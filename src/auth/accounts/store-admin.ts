@@ -20,9 +20,10 @@ interface ManagedRow extends AccountRow {
   disabled_until: Date | null;
 }
 
+// Not EXISTS, for which the planner may read everybody's credentials beforehand.
 const status = sql`
   CASE WHEN NOT a.active THEN coalesce(a.disabled_kind, 'deactivated')
-       WHEN NOT EXISTS (SELECT FROM auth.credentials c WHERE c.account_id = a.id) THEN 'invited'
+       WHEN (SELECT true FROM auth.credentials c WHERE c.account_id = a.id) IS NULL THEN 'invited'
        ELSE 'active' END`;
 const managed = sql`${columns}, ${status} AS status, a.disabled_reason, a.disabled_until`;
 
