@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { newId } from "../../src/platform/ids.ts";
 import { sql } from "../../src/platform/sql.ts";
-import { withDatabase, type TestDatabase } from "../support/database.ts";
+import { withDatabase, withServer, type TestDatabase } from "../support/database.ts";
 import { testSeed, testSize } from "../support/size.ts";
 import { fillPath, serveContexts } from "./serve.ts";
 import { insertWorld, type World } from "./world.ts";
@@ -16,6 +16,7 @@ let world: World;
 
 before(async () => {
   database = await withDatabase();
+  await withoutIndexes();
   served = await serveContexts(database.database);
   world = await insertWorld(database.database, ROWS);
   await insertWorld(database.database, 2);
@@ -24,6 +25,39 @@ after(async () => {
   served.close();
   await database.drop();
 });
+
+/** An index may put rows in order where the query does not: connections to come use none. */
+async function withoutIndexes(): Promise<void> {
+  await withServer(database.url, async (client) => {
+    const { rows } = await client.query<{ name: string }>("SELECT current_database() AS name");
+    for (const way of ["indexscan", "indexonlyscan", "bitmapscan"]) {
+      await client.query(`ALTER DATABASE ${rows[0]!.name} SET enable_${way} = off`);
+    }
+  });
+  const { rows } = await database.database.query(sql`show enable_indexscan`);
+  assert.deepEqual(rows, [{ enable_indexscan: "off" }]);
+}
+
+/** Rows are written again where they come in some other order, as rows that change do. */
+async function moveRows(): Promise<void> {
+  await database.database.query(sql`
+    do $$
+    declare moved record;
+    begin
+      for moved in
+        select format('%I.%I', n.nspname, c.relname) as name,
+               (select quote_ident(a.attname) from pg_attribute a
+                 where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                   and a.attidentity = '' and a.attgenerated = '' order by a.attnum limit 1) as col
+          from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.relkind = 'r'
+           and n.nspname in ('products_catalog', 'recipes_catalog', 'shared_kernel',
+                             'client_onboarding', 'iam')
+      loop
+        execute format('update %s set %s = %s where random() < 0.5', moved.name, moved.col, moved.col);
+      end loop;
+    end $$`);
+}
 
 interface List {
   readonly path: string;
@@ -60,6 +94,7 @@ async function readAll(path: string, sort: string | undefined, sizes: readonly n
     const { ids, total } = await pageOf(path, query);
     seen.push(...ids);
     if (ids.length < limit || seen.length >= total) return { seen, total };
+    if (turn === 0) await moveRows();
   }
 }
 

@@ -67,8 +67,15 @@ test("a process killed in the middle of three things leaves each done once", asy
     typeform.meet(({ path, method }) =>
       path.includes(form) && method === "PUT" ? "mute" : undefined,
     );
-    const asked = [isAnswered(registerAt(victim.url, token, form))];
-    await until(() => typeform.webhookOf(form) !== undefined);
+    const registered = registerAt(victim.url, token, form);
+    // Told, should it be answered in place of being cut off.
+    let answer = "";
+    registered.then((text) => (answer = text)).catch(() => {});
+    const asked = [isAnswered(registered)];
+    await until(() => {
+      assert.equal(answer, "");
+      return typeform.webhookOf(form) !== undefined;
+    });
     // Connections enough: none can be opened any more when the answers are lost.
     await Promise.all(
       Array.from({ length: 6 }, (_, copy) =>
