@@ -32,8 +32,8 @@ const FULLY_COVERED = ["src/auth/token/", "src/auth/cache/"];
 const CLOSING = /^(?:\u001B\[\d+m)*ℹ tests \d/mu;
 /** More than there are cores: a test waits for its server, its database or a clock half of the time. */
 const PROCESSES_AT_A_TIME = 3;
-/** Of one process. */
-const TIMEOUT_MS = 5 * 60_000;
+/** Of one process, which may have several files. */
+const TIMEOUT_MS = 10 * 60_000;
 const TIMEOUT_LONG_MS = 60 * 60_000;
 
 const { values: options, positionals: words } = parseArgs({
