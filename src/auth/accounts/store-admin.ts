@@ -70,13 +70,15 @@ export async function searchAccounts(
     ...(filter.status === undefined ? [] : [OF_STATUS[filter.status]]),
   ];
   const matching = sql`auth.accounts a WHERE ${sql.join(parts, sql` AND `)}`;
-  // The total stands in every row, also in the only one of an empty page.
+  // The total stands in every row, also in the only one of an empty page. The page is cut before the
+  // status is looked up, which would be done for what is skipped too.
   const { rows } = await database.query<ManagedRow & { total: number }>(sql`
     SELECT counted.total, page.*
       FROM (SELECT count(*)::int AS total FROM ${matching}) counted
       LEFT JOIN LATERAL (
-        SELECT ${managed} FROM ${matching}
-         ORDER BY a.created_at, a.id ${pageSql(filter.skip, filter.limit)}) page ON true
+        SELECT ${managed} FROM (
+          SELECT a.* FROM ${matching}
+           ORDER BY a.created_at, a.id ${pageSql(filter.skip, filter.limit)}) a) page ON true
      ORDER BY page.created_at, page.id`);
   const accounts = rows.filter((row) => row.id !== null).map(toManaged);
   return { accounts, total: rows[0]!.total };
