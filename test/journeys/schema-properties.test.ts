@@ -117,6 +117,8 @@ async function prepare(operation: Operation) {
 
 /** With room for what an answer has beside it, below every limit of a route. */
 const BODY_BYTES = 30_000;
+/** A list of one too many may be more than a body may be. */
+const BODY_BYTES_WRONG = 200_000;
 
 for (const label of WRITES) {
   test(`${label}: what is good is stored and read exactly as it was sent`, async () => {
@@ -145,6 +147,10 @@ for (const label of WRITES) {
         const again = await table.ask({ method: "PATCH", path: where, token, body: stored });
         assert.equal(again.status, 200, again.text);
         assert.deepEqual(withoutVersions(await read(where)), withoutVersions(stored));
+        // A meal has room for so many recipes.
+        if (label === "POST /v1/recipes") {
+          await table.ask({ method: "DELETE", path: where, token });
+        }
       }),
       { ...options(testSize(12, 300)), endOnFailure: true },
     );
@@ -206,7 +212,9 @@ for (const label of [...WRITES, ...OTHERS]) {
       seed: testSeed(),
       numRuns: 1,
     });
-    const wrong = variantsOf(schema, { ...good, ...base }).filter((variant) => variant.isWrong());
+    const wrong = variantsOf(schema, { ...good, ...base }).filter(
+      (variant) => Buffer.byteLength(variant.raw()) <= BODY_BYTES_WRONG && variant.isWrong(),
+    );
     const before = await fingerprint();
     for (const variant of sampled(wrong, Math.ceil(wrong.length / 40))) {
       const answer = await table.ask({ method, path, token: caller.token, raw: variant.raw() });
