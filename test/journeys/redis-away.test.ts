@@ -78,10 +78,11 @@ async function securityStory(server: TestServer, halfWay: () => void): Promise<s
   await post("/auth/logout", {}, second["access_token"] as string);
   await say("/auth/whoami", { token: second["access_token"] as string });
   await post("/auth/refresh", { refresh_token: second["refresh_token"] });
-  for (let guess = 0; guess < 62; guess++) {
-    await say("/auth/whoami", { token: makeKeyText(newId()).text });
-  }
-  return told;
+  // All at once: the budget grows while somebody is slow. Which of them are too many does not matter.
+  const before = told.length;
+  const guesses = Array.from({ length: 62 }, () => makeKeyText(newId()).text);
+  await Promise.all(guesses.map((token) => say("/auth/whoami", { token })));
+  return [...told.slice(0, before), ...told.slice(before).toSorted()];
 }
 
 test("with, without, losing and flapping Redis every answer is the same", { skip }, async () => {

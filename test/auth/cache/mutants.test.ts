@@ -115,9 +115,9 @@ function passes(check: () => void): boolean {
   }
 }
 
-/** The source as whoever runs this test has loaded it. */
-const outside = (path: string) =>
-  new URL(path, import.meta.resolve("../../../src/auth/cache/x.js"));
+/** A neighbour of the sources as whoever runs this test has loaded them; there is no such file. */
+const NEIGHBOUR = "../../../src/auth/cache/x.js";
+const outside = (path: string) => new URL(path, import.meta.resolve(NEIGHBOUR));
 
 /** Copies the folder with one line changed; what it imports from elsewhere stays the source. */
 async function load(mutant: Mutant, target: string): Promise<CacheSource> {

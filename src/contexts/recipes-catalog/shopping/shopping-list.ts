@@ -57,6 +57,7 @@ const NOTHING = 1e-9;
 /**
  * What has to be bought for the ingredients, one line for each product and unit that its amounts
  * can be brought to. The outcome depends on what is asked for, not on the order it is given in.
+ * @internal A server lists in steps.
  */
 export function toShoppingList(input: ShoppingListInput): ShoppingItem[] {
   return atOnce(shoppingListSteps(input));
