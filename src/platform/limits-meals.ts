@@ -30,4 +30,6 @@ export const mealLimits = Object.freeze({
   seedBatchCount: 200,
   /** Pages of one list whose ids (at most 4 kB) a thread remembers, and as many totals. */
   pagesMax: 500,
+  /** Of answers (a page has about 100 kB) that a thread keeps for texts that it reads again. */
+  keptCharactersMax: 24 * 1024 * 1024,
 });

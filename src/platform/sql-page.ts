@@ -17,3 +17,9 @@ export function pageSql(skip: number, limit: number): Sql {
   const first = skip === 0 ? FIRST_PAGES.get(limit) : undefined;
   return first ?? sql`LIMIT ${limit} OFFSET ${skip}`;
 }
+
+/**
+ * Ids for `= any(…)`, of which the planner does not know how many they are. Where it knows, a plan
+ * for the number at hand seems cheaper than one for all, and so it plans anew for each request.
+ */
+export const anyCount = (ids: readonly string[]): Sql => sql`array(select unnest(${ids}::uuid[]))`;

@@ -59,15 +59,18 @@ export function createResponseStore(database: Database) {
     async list(owner: Owner, formId: number | undefined, part: Part, isWithData: boolean) {
       const forms = formsOf(owner, formId);
       // The owner is said twice: an index then gives his answers in their order.
-      const matching = sql`client_onboarding.form_responses r
-        where r.user_id = ${owner.userId} and r.form_id in (select f.id from ${forms})
-          and r.erased_at is null`;
+      const living = sql`client_onboarding.form_responses r
+        where r.user_id = ${owner.userId} and r.erased_at is null`;
+      // Counted form by form: each is a stretch of an index, and nothing is joined.
       const { rows } = await database.query<ResponseRow & { forms: number; total: number }>(sql`
-        select owned.forms, counted.total, page.*
-          from (select count(*) as forms from ${forms}) owned,
-               (select count(*) as total from ${matching}) counted
+        select counted.forms, counted.total, page.*
+          from (select count(*) as forms, coalesce(sum(answers.count), 0)::int8 as total
+                  from (select f.id from ${forms}) owned
+                 cross join lateral (
+                   select count(*) from ${living} and r.form_id = owned.id) answers) counted
           left join lateral (
-            select ${isWithData ? WITH_DATA : SELECTION} from ${matching}
+            select ${isWithData ? WITH_DATA : SELECTION} from ${living}
+               and r.form_id in (select f.id from ${forms})
              order by r.submitted_at desc, r.id desc ${pageSql(part.offset, part.limit)}
           ) page on true`);
       const { forms: count, total } = rows[0]!;

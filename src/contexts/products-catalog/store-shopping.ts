@@ -1,4 +1,5 @@
 import type { Transaction } from "../../platform/postgres.ts";
+import { anyCount } from "../../platform/sql-page.ts";
 import { sql } from "../../platform/sql.ts";
 
 /** What a shopping list shows and computes with. */
@@ -24,6 +25,6 @@ export async function findShoppingProducts(
     select id, name, shopping_name, store_department_name, recommended_brands_and_products,
            substitutes, edible_yield, cooking_factor, kg_per_unit, liters_per_kg
       from products_catalog.products
-     where id = any(${ids}::uuid[]) and not discarded`);
+     where id = any(${anyCount(ids)}) and not discarded`);
   return rows;
 }

@@ -1,5 +1,6 @@
 import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { anyCount } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { constantSql } from "./columns.ts";
 import { conditionOf, orderOf, type ProductFilter, type ProductSort } from "./product-filter.ts";
@@ -38,7 +39,7 @@ export async function findProductTexts(
 ): Promise<string[]> {
   const { rows } = await tx.query<MarkedProduct>(sql`
     select ${productMark} from products_catalog.products p
-     where p.id = any(${ids}::uuid[]) and not p.discarded order by p.id`);
+     where p.id = any(${anyCount(ids)}) and not p.discarded order by p.id`);
   return (await readTexts(tx, rows)).map(({ text }) => text);
 }
 

@@ -1,13 +1,42 @@
+import { mealLimits } from "../../platform/limits.ts";
 import type { NutriFacts } from "../../platform/nutrition/facts.ts";
 import { NUTRIENTS, type NutrientName } from "../../platform/nutrition/nutrients.ts";
 
 /** JSON text never holds it: between two of them the database leaves facts as they are stored. */
 const MARK = "\u0001";
 
+// What was written lately and is read again is the same text, letter for letter.
+const written = new Map<string, string>();
+let writtenCharacters = 0;
+
 /** JSON text of the database, with all 83 nutrients in place of those that are given. */
 export function withAllFacts(text: string): string {
+  if (!text.includes(MARK)) return text;
+  const known = written.get(text);
+  // At the end: the first of the map is the one not asked for the longest.
+  if (known !== undefined) written.delete(text);
+  const full = known ?? writeAllFacts(text);
+  written.set(text, full);
+  if (known === undefined) {
+    writtenCharacters += text.length + full.length;
+    dropOldest();
+  }
+  return full;
+}
+
+/** @internal */
+export const keptCharacters = (): number => writtenCharacters;
+
+function dropOldest(): void {
+  for (const [text, full] of written) {
+    if (writtenCharacters <= mealLimits.keptCharactersMax) return;
+    written.delete(text);
+    writtenCharacters -= text.length + full.length;
+  }
+}
+
+function writeAllFacts(text: string): string {
   const pieces = text.split(MARK);
-  if (pieces.length === 1) return text;
   const parts: string[] = [];
   for (const [at, piece] of pieces.entries()) {
     if (at % 2 === 0) parts.push(piece);

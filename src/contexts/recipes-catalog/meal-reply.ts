@@ -54,5 +54,6 @@ export function pageReply(
 ): Reply {
   const tail = pages === undefined ? "" : `,"pagination":${JSON.stringify(pages)}`;
   const etag = versionRead === undefined ? {} : { etag: `"${versionRead}"` };
-  return { status: 200, headers: { ...JSON_TEXT, ...etag }, raw: `{"data":${text}${tail}}` };
+  const raw = `{"data":${text}${tail}}`;
+  return { status: 200, headers: { ...JSON_TEXT, ...etag }, raw, once: true };
 }

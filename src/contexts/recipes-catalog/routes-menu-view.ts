@@ -40,7 +40,7 @@ export function createMenuViewRoutes(store: MenuViewStore): Route[] {
       async handler({ query, principal }) {
         const caller = callerOf(principal, "manage_menus", "manage_clients");
         const raw = await store.read(caller, [...new Set(query.menu_ids)]);
-        return { status: 200, headers: { "content-type": "application/json" }, raw };
+        return { status: 200, headers: { "content-type": "application/json" }, raw, once: true };
       },
     }),
   ];
