@@ -48,6 +48,7 @@ import { listKept, markDone, takeDue } from "../../src/platform/outbox-store.ts"
 import type { Database } from "../../src/platform/postgres.ts";
 import { createSharedMemory } from "../../src/platform/shared-memory.ts";
 import { sql, type Sql } from "../../src/platform/sql.ts";
+import { showing } from "../support/kept-statements.ts";
 import { silentLog } from "../support/log.ts";
 
 export const GOOD_PASSWORD = "four plates of rice";
@@ -322,23 +323,8 @@ export async function registerSomebody(app: TestApp, extra: Record<string, unkno
 /** The database, with every statement that goes through it kept (without its values). */
 export function watched(database: Database): { database: Database; statements: string[] } {
   const statements: string[] = [];
-  const keep = (statement: Sql) => {
-    statements.push(statement.text.replaceAll(/\s+/g, " ").trim());
-    return statement;
-  };
-  return {
-    statements,
-    database: {
-      ...database,
-      read: (statement) => database.read(keep(statement)),
-      query: (statement) => database.query(keep(statement)),
-      withTransaction: (body, settings) =>
-        database.withTransaction(
-          (tx) => body({ ...tx, query: (statement) => tx.query(keep(statement)) }),
-          settings,
-        ),
-    },
-  };
+  const keep = ({ text }: Sql) => statements.push(text.replaceAll(/\s+/g, " ").trim());
+  return { statements, database: showing(database, keep) };
 }
 
 /** Real hashing, counted. */

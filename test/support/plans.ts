@@ -1,6 +1,7 @@
 import type { Route } from "../../src/http/route.ts";
 import type { Database } from "../../src/platform/postgres.ts";
 import { sql, type Sql } from "../../src/platform/sql.ts";
+import { showing } from "./kept-statements.ts";
 
 /** A node of a plan that reads a table or an index. */
 export interface Scan {
@@ -18,21 +19,10 @@ export interface Plan {
   readonly sorts: readonly string[];
 }
 
-/** The same database, which keeps every statement that is sent by itself. */
+/** The same database, which keeps every statement that is sent. */
 export function sentBy(database: Database): { database: Database; statements: Sql[] } {
   const statements: Sql[] = [];
-  const keep = (statement: Sql) => {
-    statements.push(statement);
-    return statement;
-  };
-  return {
-    statements,
-    database: {
-      ...database,
-      read: (statement) => database.read(keep(statement)),
-      query: (statement) => database.query(keep(statement)),
-    },
-  };
+  return { statements, database: showing(database, (statement) => statements.push(statement)) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { anyCount } from "../../platform/sql-page.ts";
 import { sql } from "../../platform/sql.ts";
 import { constantSql, productSelection } from "./columns.ts";
 import { productJson, type ProductRow } from "./product-json.ts";
@@ -72,7 +73,7 @@ export async function readTexts(
   if (missing.length > 0) {
     const { rows } = await asked.query<ProductRow & MarkedProduct>(sql`
       select ${productMark}, ${productSelection} from products_catalog.products p
-       where p.id = any(${missing}::uuid[]) and not p.discarded`);
+       where p.id = any(${anyCount(missing)}) and not p.discarded`);
     for (const row of rows) texts.set(row.id, remember(row));
   }
   return products.flatMap(({ id }) => texts.get(id) ?? []);

@@ -4,9 +4,8 @@ import { sql, type Sql } from "../../platform/sql.ts";
 import type { ClientSort } from "./client.ts";
 import { withAllFacts } from "./facts-text.ts";
 import type { Caller, Owned } from "./owner.ts";
-import { createPageMemory, type PageRow } from "./page-memory.ts";
 import { menuTextsOf, type MenuDetail } from "./store-menu-parts.ts";
-import type { TextPage } from "./store-recipes.ts";
+import { createTextLists, type TextPage } from "./store-pages.ts";
 import { revisionOf } from "./store-revisions.ts";
 import { hasTags, tagsOf } from "./store-tags.ts";
 import type { TagFilter } from "./tag-filter.ts";
@@ -68,7 +67,7 @@ const ORDERS: Readonly<Record<ClientSort, Sql>> = {
 };
 
 export function createClientStore(database: Database): ClientStore {
-  const memory = createPageMemory();
+  const listTexts = createTextLists(database);
 
   return {
     async find(id, menus) {
@@ -78,37 +77,20 @@ export function createClientStore(database: Database): ClientStore {
       return row && { ...row, json: withAllFacts(row.json) };
     },
 
-    async list(caller, { filter, sort, page, menus }) {
-      const matching = () => conditionOf(caller, filter);
-      const revision = revisionOf(caller, caller.isManager ? "tenant" : "author");
-      const pageOf = (ids: Sql) => sql`
-        select ${revision} as revision, string_agg(page.id::text, ',' order by page.place) as ids,
-               string_agg(${clientText(menus)}, ',' order by page.place) as texts
-          from unnest(${ids}) with ordinality as page (id, place)
-          join recipes_catalog.clients c on c.id = page.id
-         where ${isOwnClient(caller)}`;
-      const { texts, total } = await memory.list({
+    list: (caller, { filter, sort, page, menus }) =>
+      listTexts({
         matching: [filter, caller],
         sort,
         page,
-        read: async (ids) => (await database.read<PageRow>(pageOf(sql`${ids}::uuid[]`)))[0]!,
-        find: async () => {
-          const found = sql`array(
-            select c.id from recipes_catalog.clients c where ${matching()}
-             order by ${ORDERS[sort]} offset ${page.skip} limit ${page.limit})`;
-          return (await database.query<PageRow>(sql.unnamed(pageOf(found)))).rows[0]!;
-        },
-        count: async () => {
-          const { rows } = await database.query<{ revision: number; total: number }>(
-            sql.unnamed(sql`
-              select ${revision} as revision, count(*) as total
-                from recipes_catalog.clients c where ${matching()}`),
-          );
-          return rows[0]!;
-        },
-      });
-      return { texts: withAllFacts(texts), total };
-    },
+        revision: revisionOf(caller, caller.isManager ? "tenant" : "author"),
+        found: () => sql`recipes_catalog.clients c where ${conditionOf(caller, filter)}`,
+        id: sql`c.id`,
+        order: ORDERS[sort],
+        shown: sql`
+          join recipes_catalog.clients c on c.id = page.id
+         where ${isOwnClient(caller)}`,
+        text: clientText(menus),
+      }),
   };
 }
 

@@ -5,8 +5,7 @@ import { withAllFacts } from "./facts-text.ts";
 import { isOwnMeal, mealCondition, type MealFilter, type Reader } from "./meal-filter.ts";
 import { orderBy, type MealSort } from "./meal-query.ts";
 import type { Owned } from "./owner.ts";
-import { createPageMemory, type PageRow } from "./page-memory.ts";
-import type { TextPage } from "./store-recipes.ts";
+import { createTextLists, type TextPage } from "./store-pages.ts";
 import { revisionOf } from "./store-revisions.ts";
 
 export interface FoundMeal extends Owned {
@@ -39,7 +38,7 @@ export const mealTextsOfMenus = (isOfMenus: Sql) => sql`(
    where ${isOfMenus} and not m.discarded)`;
 
 export function createMealStore(database: Database): MealStore {
-  const memory = createPageMemory();
+  const listTexts = createTextLists(database);
 
   return {
     async find(id) {
@@ -51,38 +50,22 @@ export function createMealStore(database: Database): MealStore {
       return row && { ...row, json: withAllFacts(row.json) };
     },
 
-    async list(filter, reader, sort, page) {
-      const matching = () => mealCondition(filter, reader);
+    list(filter, reader, sort, page) {
       const seesAll = reader.isManager || filter.client_name_contains !== undefined;
-      const revision = revisionOf(reader, seesAll ? "tenant" : "author");
-      const pageOf = (ids: Sql) => sql`
-        select ${revision} as revision, string_agg(page.id::text, ',' order by page.place) as ids,
-               string_agg(${mealText}, ',' order by page.place) as texts
-          from unnest(${ids}) with ordinality as page (id, place)
-          join recipes_catalog.meals m on m.id = page.id
-          join recipes_catalog.meal_texts t on t.meal_id = m.id
-         where ${isOwnMeal(reader)}`;
-      const { texts, total } = await memory.list({
+      return listTexts({
         matching: [filter, reader],
         sort,
         page,
-        read: async (ids) => (await database.read<PageRow>(pageOf(sql`${ids}::uuid[]`)))[0]!,
-        find: async () => {
-          const found = sql`array(
-            select m.id from recipes_catalog.meals m where ${matching()}
-             order by ${orderBy("m", sort)} offset ${page.skip} limit ${page.limit})`;
-          return (await database.query<PageRow>(sql.unnamed(pageOf(found)))).rows[0]!;
-        },
-        count: async () => {
-          const { rows } = await database.query<{ revision: number; total: number }>(
-            sql.unnamed(sql`
-              select ${revision} as revision, count(*) as total
-                from recipes_catalog.meals m where ${matching()}`),
-          );
-          return rows[0]!;
-        },
+        revision: revisionOf(reader, seesAll ? "tenant" : "author"),
+        found: () => sql`recipes_catalog.meals m where ${mealCondition(filter, reader)}`,
+        id: sql`m.id`,
+        order: orderBy("m", sort),
+        shown: sql`
+          join recipes_catalog.meals m on m.id = page.id
+          join recipes_catalog.meal_texts t on t.meal_id = m.id
+         where ${isOwnMeal(reader)}`,
+        text: mealText,
       });
-      return { texts: withAllFacts(texts), total };
     },
   };
 }

@@ -5,7 +5,7 @@ import { withAllFacts } from "./facts-text.ts";
 import type { MenuSort } from "./menu.ts";
 import type { Owned } from "./owner.ts";
 import { menuText, type MenuDetail } from "./store-menu-parts.ts";
-import type { TextPage } from "./store-recipes.ts";
+import type { TextPage } from "./store-pages.ts";
 
 export interface FoundMenu extends Owned {
   readonly version: number;
