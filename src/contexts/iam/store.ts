@@ -49,7 +49,8 @@ export const isHeld = sql`(a.expires_at IS NULL OR a.expires_at > now())`;
 
 /**
  * The roles a user holds, as JSON, in a stable order; never null. To be used where `u` is a row of
- * `iam.users`.
+ * `iam.users`. Each is looked up by its key (`OFFSET 0`): joined, they invite the planner to walk
+ * through the roles of all tenants.
  */
 export const heldRoles = sql`
   (SELECT coalesce(json_agg(json_build_object(
@@ -57,8 +58,10 @@ export const heldRoles = sql`
             'expires_at', to_char(a.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
             ORDER BY r.context, r.name), '[]'::json)
      FROM iam.user_role_association a
-     JOIN iam.roles r ON (r.context, r.name, r.tenant_id)
-                       = (a.role_context, a.role_name, a.role_tenant_id)
+    CROSS JOIN LATERAL (
+      SELECT * FROM iam.roles r
+       WHERE (r.context, r.name, r.tenant_id)
+           = (a.role_context, a.role_name, a.role_tenant_id) OFFSET 0) r
     WHERE a.user_id = u.id AND ${isHeld})`;
 
 /** Permissions of the roles that a tenant's users can hold, by role. */

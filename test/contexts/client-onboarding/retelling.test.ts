@@ -5,7 +5,7 @@ import { takeDue } from "../../../src/platform/outbox-store.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { startTypeform, withoutPace, type FakeTypeform } from "../../support/typeform.ts";
-import { ADMINISTRATOR, CONFIG, openOnboarding, SEALER } from "./support.ts";
+import { ADMINISTRATOR, CONFIG, FOREIGNER, openOnboarding, SEALER } from "./support.ts";
 
 const [OLD, NEW] = ["the secret of yesterday, long", "the secret of tomorrow, long"] as const;
 const HOOK = "https://api.example.com/v1/client-onboarding/webhook";
@@ -140,4 +140,47 @@ test("a secret and a key that change together are told in one go", async () => {
   await carryOut(connect(NEW, OLD));
   assert.equal(puts() - begun, FORMS.length);
   assert.deepEqual(await retelling.countUntold(), { total: 3, untold: 0 });
+});
+
+test("a form that TypeForm was told of as it is now is not told again, though nobody asked for it", async () => {
+  await registerAll();
+  const fresh = connect(NEW, OLD);
+  await fresh.retelling.announce();
+  await fresh.retelling.askBatch();
+  await carryOut(fresh);
+  await database.database.query(sql`
+    update client_onboarding.form_webhooks set asked_as = null where typeform_id <> ${FORMS[0]!}`);
+  assert.equal(await fresh.retelling.askBatch(), 0);
+  assert.deepEqual(await fresh.retelling.countUntold(), { total: 3, untold: 0 });
+});
+
+test("a form that was deleted before the secret changed is neither told of nor counted", async () => {
+  await registerAll();
+  const { rows } = await database.database.query<{ id: number }>(sql`
+    select id from client_onboarding.onboarding_forms order by id limit 1`);
+  assert.equal((await open(OLD).call("DELETE", `/forms/${rows[0]!.id}`)).status, 200);
+  await database.database.query(sql`delete from platform.outbox`);
+  const fresh = connect(NEW, OLD);
+  await fresh.retelling.announce();
+  assert.deepEqual(await fresh.retelling.countUntold(), { total: 2, untold: 2 });
+  assert.equal(await fresh.retelling.askBatch(), 2);
+  await carryOut(fresh);
+  assert.deepEqual(secretsTold(), [undefined, NEW, NEW]);
+});
+
+test("a tenant's new key has TypeForm told of that tenant's forms alone, whatever others wait for", async () => {
+  await registerAll();
+  const body = { typeform_url: "form_of_others", webhook_url: HOOK };
+  const registered = await open(OLD).call("POST", "/forms", { as: FOREIGNER, body });
+  assert.equal(registered.status, 201);
+  await database.database.query(sql`delete from platform.outbox`);
+  const fresh = connect(NEW, OLD);
+  await fresh.retelling.announce();
+  typeform.giveKey("tfp_a-key-of-one-tenant");
+  const key = { api_key: "tfp_a-key-of-one-tenant" };
+  const set = await open(NEW, OLD).call("PUT", "/typeform-key", { as: ADMINISTRATOR, body: key });
+  assert.equal(set.status, 200, set.text);
+  const entries = await takeDue(database.database, ["typeform_webhook"]);
+  assert.deepEqual(entries.map(({ payload }) => payload["typeform_id"]).toSorted(), FORMS);
+  assert.deepEqual(await fresh.retelling.countUntold(), { total: 4, untold: 4 });
 });

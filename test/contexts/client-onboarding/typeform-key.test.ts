@@ -5,6 +5,7 @@ import { createSealer } from "../../../src/auth/keys/sealer.ts";
 import { listSealedByOthers, resealSecrets } from "../../../src/auth/keys/reseal.ts";
 import { SEALED_TYPEFORM_KEYS } from "../../../src/contexts/client-onboarding/index.ts";
 import { createTypeformDeliverers } from "../../../src/control/typeform-delivery.ts";
+import type { AnyRequest } from "../../../src/http/request.ts";
 import { readConfig } from "../../../src/platform/config.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { takeDue } from "../../../src/platform/outbox-store.ts";
@@ -81,8 +82,11 @@ async function carryOut(): Promise<string[]> {
 
 test("who configures sets and clears the tenant's key, is told of it without it, and is written down", async () => {
   const nobody = { is_set: false, set_at: null, set_by: null, in_use: "server" };
-  const look = async () =>
-    (await api.call("GET", "/typeform-key", { as: ADMINISTRATOR })).body.data;
+  const look = async () => {
+    const seen = await api.call("GET", "/typeform-key", { as: ADMINISTRATOR });
+    assert.equal(seen.headers["cache-control"], "no-store");
+    return seen.body.data;
+  };
   assert.deepEqual(await look(), nobody);
   const set = await setKey(KEY);
   assert.equal(set.status, 200, set.text);
@@ -92,10 +96,23 @@ test("who configures sets and clears the tenant's key, is told of it without it,
   assert.deepEqual(await look(), set.body.data);
   assert.equal(set.headers["cache-control"], "no-store");
   assert.doesNotMatch(set.text, /tfp_/);
-  assert.deepEqual((await clearKey()).body.data, nobody);
+  const cleared = await clearKey();
+  assert.deepEqual(cleared.body.data, nobody);
+  assert.equal(cleared.headers["cache-control"], "no-store");
   assert.deepEqual((await clearKey()).body.data, nobody);
   const who = `${TENANT} ${ADMINISTRATOR.userId}`;
   assert.deepEqual(api.recorded, [`set ${who}`, `clear ${who}`]);
+});
+
+test("each answer about the key says of itself that it is stored nowhere, whatever other answers say", async () => {
+  // A header that the server gives to every answer would not keep it out of the repeatable ones.
+  const request = { principal: ADMINISTRATOR, body: { api_key: KEY } } as unknown as AnyRequest;
+  assert.equal(api.onboarding.keyRoutes.length, 3);
+  for (const { method, handler } of api.onboarding.keyRoutes) {
+    const { status, headers } = await handler(request);
+    assert.deepEqual([status, headers?.["cache-control"]], [200, "no-store"], method);
+  }
+  api.recorded.length = 0;
 });
 
 test("nobody else looks, sets or clears, and what is no key is refused without being repeated", async () => {
