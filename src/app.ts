@@ -49,6 +49,7 @@ import {
   createProductsCatalog,
   findProductTexts,
   findShoppingProducts,
+  readProductMarks,
 } from "./contexts/products-catalog/index.ts";
 import { createRecipesCatalog } from "./contexts/recipes-catalog/index.ts";
 import { createDocsRoutes } from "./http/docs.ts";
@@ -193,8 +194,8 @@ function contextRoutes(ports: AppPorts, iam: Iam, sealer: Sealer, countryOf: Cou
     clock,
     similarProducts: products.similarProducts,
     findFormResponse: onboarding.findFormResponse,
-    findProductTexts,
-    shopping: { findShoppingProducts, drawDocument },
+    products: { findProductTexts, readProductMarks },
+    shopping: { findShoppingProducts, readProductMarks, drawDocument },
   });
   // Theirs are events of the audit log.
   const recorded = locateCallers([...onboarding.keyRoutes, ...iam.routes], countryOf);

@@ -28,8 +28,10 @@ export const mealLimits = Object.freeze({
   similarProductsMax: 3,
   /** Meals of one transaction of a seed. */
   seedBatchCount: 200,
-  /** Pages of one list whose ids (at most 4 kB) a thread remembers, and as many totals. */
-  pagesMax: 500,
-  /** Of answers (a page has about 100 kB) that a thread keeps for texts that it reads again. */
-  keptCharactersMax: 24 * 1024 * 1024,
+  /** Totals of one list that a thread remembers. */
+  totalsMax: 500,
+  /** Of all answers (a page has about 100 kB) that a thread keeps. */
+  keptBytesMax: 48 * 1024 * 1024,
+  /** Of texts of single recipes and meals that a thread keeps, as they are stored and answered. */
+  keptCharactersMax: 8 * 1024 * 1024,
 });

@@ -5,6 +5,7 @@ import {
   createProductsCatalog,
   findProductTexts,
   findShoppingProducts,
+  readProductMarks,
 } from "../../src/contexts/products-catalog/index.ts";
 import { createRecipesCatalog } from "../../src/contexts/recipes-catalog/index.ts";
 import { httpErrors } from "../../src/http/errors.ts";
@@ -71,8 +72,12 @@ function contextRoutes(database: Database): Route[] {
     ...common,
     similarProducts: products.similarProducts,
     findFormResponse: onboarding.findFormResponse,
-    findProductTexts,
-    shopping: { findShoppingProducts, drawDocument: async () => new Uint8Array() },
+    products: { findProductTexts, readProductMarks },
+    shopping: {
+      findShoppingProducts,
+      readProductMarks,
+      drawDocument: async () => new Uint8Array(),
+    },
   });
   const iam = createIam({
     ...common,

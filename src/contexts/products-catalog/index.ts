@@ -16,6 +16,7 @@ import { createProductWriter } from "./store-write.ts";
 export { importProducts } from "./import/import-products.ts";
 export { loadDemoCatalogue } from "./demo-catalogue.ts";
 export { seedProducts } from "./seed.ts";
+export { readProductMarks } from "./product-texts.ts";
 export { findProductTexts } from "./store.ts";
 export { findShoppingProducts } from "./store-shopping.ts";
 

@@ -1,7 +1,7 @@
 import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { anyCount } from "../../platform/sql-page.ts";
-import { sql } from "../../platform/sql.ts";
+import { sql, type Sql } from "../../platform/sql.ts";
 import { constantSql, productSelection } from "./columns.ts";
 import { productJson, type ProductRow } from "./product-json.ts";
 
@@ -23,9 +23,10 @@ export interface ProductText {
  * states of a row apart, those within one transaction too; version and instant do so after that
  * number was used again, in a restored database too.
  */
-export const productMark = constantSql(
-  "p.id, concat_ws(' ', p.xmin, p.ctid, p.version, extract(epoch from p.updated_at)) as mark",
+const mark = constantSql(
+  "concat_ws(' ', p.xmin, p.ctid, p.version, extract(epoch from p.updated_at))",
 );
+export const productMark = sql`p.id, ${mark} as mark`;
 
 interface KnownText extends ProductText {
   readonly mark: string;
@@ -93,4 +94,16 @@ export async function readText(
   const [row] = await database.read<ProductRow & MarkedProduct>(sql`
     select ${productMark}, ${productSelection} ${living}`);
   return row && remember(row);
+}
+
+/** A text that is another one after any change of any of the products. */
+export async function readProductMarks(
+  ask: <Row>(statement: Sql) => Promise<Row[]>,
+  ids: readonly string[],
+): Promise<string> {
+  if (ids.length === 0) return "";
+  const [row] = await ask<{ marks: string | null }>(sql`
+    select string_agg(concat_ws(' ', p.id, ${mark}), ',' order by p.id) as marks
+      from products_catalog.products p where p.id = any(${anyCount(ids)}) and not p.discarded`);
+  return row?.marks ?? "";
 }

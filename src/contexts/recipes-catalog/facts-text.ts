@@ -1,4 +1,5 @@
 import { mealLimits } from "../../platform/limits.ts";
+import { createRecent } from "../../platform/recent.ts";
 import type { NutriFacts } from "../../platform/nutrition/facts.ts";
 import { NUTRIENTS, type NutrientName } from "../../platform/nutrition/nutrients.ts";
 
@@ -6,36 +7,26 @@ import { NUTRIENTS, type NutrientName } from "../../platform/nutrition/nutrients
 const MARK = "\u0001";
 
 // What was written lately and is read again is the same text, letter for letter.
-const written = new Map<string, string>();
-let writtenCharacters = 0;
+const written = createRecent<string>(
+  mealLimits.keptCharactersMax,
+  (text, full) => text.length + full.length,
+);
 
-/** JSON text of the database, with all 83 nutrients in place of those that are given. */
+/** As `writeAllFacts`, for texts that are read again: what was written for them is kept. */
 export function withAllFacts(text: string): string {
   if (!text.includes(MARK)) return text;
   const known = written.get(text);
-  // At the end: the first of the map is the one not asked for the longest.
-  if (known !== undefined) written.delete(text);
-  const full = known ?? writeAllFacts(text);
+  if (known !== undefined) return known;
+  const full = writeAllFacts(text);
   written.set(text, full);
-  if (known === undefined) {
-    writtenCharacters += text.length + full.length;
-    dropOldest();
-  }
   return full;
 }
 
 /** @internal */
-export const keptCharacters = (): number => writtenCharacters;
+export const keptCharacters = (): number => written.weight();
 
-function dropOldest(): void {
-  for (const [text, full] of written) {
-    if (writtenCharacters <= mealLimits.keptCharactersMax) return;
-    written.delete(text);
-    writtenCharacters -= text.length + full.length;
-  }
-}
-
-function writeAllFacts(text: string): string {
+/** JSON text of the database, with all 83 nutrients in place of those that are given. */
+export function writeAllFacts(text: string): string {
   const pieces = text.split(MARK);
   const parts: string[] = [];
   for (const [at, piece] of pieces.entries()) {

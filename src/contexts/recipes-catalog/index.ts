@@ -21,7 +21,9 @@ import { createClientStore } from "./store-clients.ts";
 import { createMenuWriter } from "./store-menu-writes.ts";
 import { createMenuStore } from "./store-menus.ts";
 import { createMenuViewRoutes } from "./routes-menu-view.ts";
-import { createMenuViewStore, type FindProductTexts } from "./store-menu-view.ts";
+import { createBodyMemory } from "./json-body.ts";
+import { createProductAnswers } from "./product-answers.ts";
+import type { ProductPorts } from "./ports.ts";
 import { createTagList } from "./store-tag-list.ts";
 
 export { seedRecipes } from "./seed.ts";
@@ -32,44 +34,47 @@ export interface RecipesCatalogOptions {
   readonly similarProducts: SimilarProducts;
   /** Answers to forms, of which clients can be made. */
   readonly findFormResponse?: FindFormResponse;
-  /** Products of ingredients, for whoever looks at whole menus; without it nobody can. */
-  readonly findProductTexts?: FindProductTexts;
+  /** Products of ingredients, for whoever looks at whole menus; without them nobody can. */
+  readonly products?: ProductPorts;
   /** What shopping lists need; without it there are none. */
   readonly shopping?: ShoppingPorts;
 }
 
 /** The recipes_catalog context: recipes, meals, clients, menus, and the tags on them. */
 export function createRecipesCatalog(options: RecipesCatalogOptions): { routes: Route[] } {
-  const { database, clock, similarProducts, findFormResponse, findProductTexts, shopping } =
-    options;
+  const { database, clock, similarProducts, findFormResponse, products, shopping } = options;
+  const memory = createBodyMemory();
   return {
     routes: [
       ...createTagRoutes(createTagList(database)),
       ...createRecipeRoutes({
-        recipes: createRecipeStore(database),
+        recipes: createRecipeStore(database, memory),
         writer: createRecipeWriter(database),
         ratings: createRatingWriter(database),
         similarProducts,
         clock,
       }),
       ...createMealRoutes({
-        meals: createMealStore(database),
+        meals: createMealStore(database, memory),
         writer: createMealWriter(database),
         similarProducts,
         clock,
       }),
-      ...createClientRoutes(createClientStore(database)),
+      ...createClientRoutes(createClientStore(database, memory)),
       ...createClientWriteRoutes({
         writer: createClientWriter(database),
         clock,
         findFormResponse,
       }),
-      ...createMenuRoutes(createMenuStore(database)),
-      ...(findProductTexts === undefined
+      ...createMenuRoutes(createMenuStore(database, memory)),
+      ...(products === undefined
         ? []
-        : createMenuViewRoutes(createMenuViewStore(database, findProductTexts))),
+        : createMenuViewRoutes(
+            createProductAnswers("menu view", database, products.readProductMarks, memory),
+            products.findProductTexts,
+          )),
       ...createMenuWriteRoutes({ writer: createMenuWriter(database), clock }),
-      ...(shopping === undefined ? [] : createShopping({ database, clock, ...shopping })),
+      ...(shopping === undefined ? [] : createShopping({ database, clock, memory, ...shopping })),
     ],
   };
 }

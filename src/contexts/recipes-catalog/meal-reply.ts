@@ -4,6 +4,7 @@ import { json, type Reply } from "../../http/reply.ts";
 import { closed, Type, uuid } from "../../http/schema.ts";
 import { enveloped } from "../../http/schema-parts.ts";
 import type { Static } from "typebox";
+import type { JsonBody } from "./json-body.ts";
 import type { Versioned } from "./recipe.ts";
 import { version } from "./recipe-schemas.ts";
 
@@ -44,16 +45,22 @@ export function writtenReply(
   return json(status, { data }, { etag: `"${newVersion}"` });
 }
 
-const JSON_TEXT = { "content-type": "application/json; charset=utf-8" } as const;
+const JSON_TEXT = Object.freeze({ "content-type": "application/json; charset=utf-8" });
 
-/** JSON text: a list with its pagination, or one thing with its version as the ETag. */
-export function pageReply(
-  text: string,
-  pages?: Static<typeof pagination>,
-  versionRead?: number,
-): Reply {
-  const tail = pages === undefined ? "" : `,"pagination":${JSON.stringify(pages)}`;
-  const etag = versionRead === undefined ? {} : { etag: `"${versionRead}"` };
-  const raw = `{"data":${text}${tail}}`;
-  return { status: 200, headers: { ...JSON_TEXT, ...etag }, raw, once: true };
+/** A body that is kept for others too; of one thing with its version as the ETag. */
+export function bodyReply(body: JsonBody, read?: number): Reply {
+  return { status: 200, headers: read === undefined ? JSON_TEXT : withTag(read), raw: body };
 }
+
+/** A page of JSON texts, comma separated. */
+export function pageReply(texts: string, pages: Static<typeof pagination>): Reply {
+  const raw = `{"data":[${texts}],"pagination":${JSON.stringify(pages)}}`;
+  return { status: 200, headers: JSON_TEXT, raw, once: true };
+}
+
+/** JSON text of one thing, with its version as the ETag. */
+export function oneReply(one: { readonly json: string; readonly version: number }): Reply {
+  return { status: 200, headers: withTag(one.version), raw: `{"data":${one.json}}`, once: true };
+}
+
+const withTag = (read: number) => ({ ...JSON_TEXT, etag: `"${read}"` });

@@ -1,12 +1,12 @@
 import type { Static } from "typebox";
-import { readPage, toPagination } from "../../http/paging.ts";
+import { readPage } from "../../http/paging.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { readInstant, validationFailure } from "../../http/rules.ts";
 import { enveloped, listed } from "../../http/schema-parts.ts";
 import { closed, uuid } from "../../http/schema.ts";
 import type { FieldFault } from "../../platform/errors.ts";
 import { clientQuery, clientView } from "./client.ts";
-import { pageReply } from "./meal-reply.ts";
+import { bodyReply } from "./meal-reply.ts";
 import { menusDetail } from "./menu.ts";
 import { callerOf, owned } from "./owner.ts";
 import { CONTEXT } from "./routes-tags.ts";
@@ -33,13 +33,13 @@ export function createClientRoutes(store: ClientStore): Route[] {
       responses: { 200: { description: "A page of clients", schema: listed(clientView) } },
       async handler({ query, principal }) {
         const page = readPage(query);
-        const { texts, total } = await store.list(callerOf(principal, "manage_clients"), {
+        const list = await store.list(callerOf(principal, "manage_clients"), {
           filter: toFilter(query),
           sort: query.sort ?? "-created_at",
           page,
           menus: query.menus ?? "summary",
         });
-        return pageReply(`[${texts}]`, toPagination(page, total));
+        return bodyReply(list);
       },
     }),
     defineRoute({
@@ -57,7 +57,7 @@ export function createClientRoutes(store: ClientStore): Route[] {
       async handler({ params, query, principal }) {
         const found = await store.find(params.client_id, query.menus ?? "full");
         const client = owned(found, callerOf(principal, "manage_clients"));
-        return pageReply(client.json, undefined, client.version);
+        return bodyReply(client.body, client.version);
       },
     }),
   ];

@@ -1,4 +1,4 @@
-import { readPage, toPagination } from "../../http/paging.ts";
+import { readPage } from "../../http/paging.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { expectedVersion, validationFailure } from "../../http/rules.ts";
 import { closed, uuid } from "../../http/schema.ts";
@@ -13,7 +13,14 @@ import {
   type MealChanges,
 } from "./meal-input.ts";
 import { mealQuery, readerOf, readMealFilter, type SimilarProducts } from "./meal-query.ts";
-import { pageReply, READ_ONE, versionQuery, written, writtenReply } from "./meal-reply.ts";
+import {
+  bodyReply,
+  oneReply,
+  READ_ONE,
+  versionQuery,
+  written,
+  writtenReply,
+} from "./meal-reply.ts";
 import { mealChangesBody, mealCopyBody, mealView, newMealBody } from "./meal-schemas.ts";
 import { assertSameIds, callerOf, owned } from "./owner.ts";
 import { denyOther, EXAMPLE_ID, EXAMPLE_RECIPE } from "./routes-recipes.ts";
@@ -60,8 +67,7 @@ function readRoutes({ meals, similarProducts }: MealRouteOptions): Route[] {
         const filter = await readMealFilter(query, similarProducts);
         const reader = readerOf(principal, "manage_meals");
         const sort = query.sort ?? "-created_at";
-        const { texts, total } = await meals.list(filter, reader, sort, page);
-        return pageReply(`[${texts}]`, toPagination(page, total));
+        return bodyReply(await meals.list(filter, reader, sort, page));
       },
     }),
     defineRoute({
@@ -75,7 +81,7 @@ function readRoutes({ meals, similarProducts }: MealRouteOptions): Route[] {
       async handler({ params, principal }) {
         const found = await meals.find(params.meal_id);
         const meal = owned(found, callerOf(principal, "manage_meals"));
-        return pageReply(meal.json, undefined, meal.version);
+        return oneReply(meal);
       },
     }),
   ];

@@ -4,13 +4,19 @@ import { closed, Type, uuid } from "../../http/schema.ts";
 import { menuLimits as limits } from "../../platform/limits.ts";
 import { clientView } from "./client.ts";
 import { mealView } from "./meal-schemas.ts";
+import { bodyReply } from "./meal-reply.ts";
 import { menuView } from "./menu.ts";
 import { callerOf } from "./owner.ts";
+import type { FindProductTexts } from "./ports.ts";
+import type { ProductAnswers } from "./product-answers.ts";
 import { CONTEXT } from "./routes-tags.ts";
-import type { MenuViewStore } from "./store-menu-view.ts";
+import { readMenuView } from "./store-menu-view.ts";
 
 /** Menus with all that stands in them, for whoever shows or prints them. */
-export function createMenuViewRoutes(store: MenuViewStore): Route[] {
+export function createMenuViewRoutes(
+  keptAnswers: ProductAnswers,
+  findProductTexts: FindProductTexts,
+): Route[] {
   return [
     defineRoute({
       method: "GET",
@@ -39,8 +45,11 @@ export function createMenuViewRoutes(store: MenuViewStore): Route[] {
       },
       async handler({ query, principal }) {
         const caller = callerOf(principal, "manage_menus", "manage_clients");
-        const raw = await store.read(caller, [...new Set(query.menu_ids)]);
-        return { status: 200, headers: { "content-type": "application/json" }, raw, once: true };
+        const menuIds = [...new Set(query.menu_ids)];
+        const body = await keptAnswers(caller, menuIds, (tx) =>
+          readMenuView(tx, caller, menuIds, findProductTexts),
+        );
+        return bodyReply(body);
       },
     }),
   ];

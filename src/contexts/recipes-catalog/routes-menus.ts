@@ -2,7 +2,7 @@ import { pageQuery, readPage, toPagination } from "../../http/paging.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { enveloped, listed } from "../../http/schema-parts.ts";
 import { closed, Type, uuid } from "../../http/schema.ts";
-import { pageReply } from "./meal-reply.ts";
+import { bodyReply, pageReply } from "./meal-reply.ts";
 import { MENU_SORTS, menusDetail, menuSummaryView, menuView } from "./menu.ts";
 import { callerOf, owned } from "./owner.ts";
 import { CONTEXT } from "./routes-tags.ts";
@@ -44,7 +44,7 @@ export function createMenuRoutes(store: MenuStore): Route[] {
           await store.list(clientId, detail, sort, page),
           callerOf(principal, "manage_menus", "manage_clients"),
         );
-        return pageReply(`[${texts}]`, toPagination(page, total));
+        return pageReply(texts, toPagination(page, total));
       },
     }),
     defineRoute({
@@ -59,7 +59,7 @@ export function createMenuRoutes(store: MenuStore): Route[] {
         const found = await store.find(params.client_id, params.menu_id);
         const caller = callerOf(principal, "manage_menus", "manage_clients");
         const menu = owned(found, caller);
-        return pageReply(menu.json, undefined, menu.version);
+        return bodyReply(menu.body, menu.version);
       },
     }),
   ];

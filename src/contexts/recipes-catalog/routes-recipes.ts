@@ -1,6 +1,6 @@
 import type { Static } from "typebox";
 import { httpErrors } from "../../http/errors.ts";
-import { readPage, toPagination } from "../../http/paging.ts";
+import { readPage } from "../../http/paging.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { expectedVersion, validationFailure } from "../../http/rules.ts";
 import { closed, Type, uuid } from "../../http/schema.ts";
@@ -8,7 +8,14 @@ import { enveloped, listed } from "../../http/schema-parts.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { FieldFault } from "../../platform/errors.ts";
 import { mealLimits as limits } from "../../platform/limits.ts";
-import { pageReply, READ_ONE, versionQuery, written, writtenReply } from "./meal-reply.ts";
+import {
+  bodyReply,
+  oneReply,
+  READ_ONE,
+  versionQuery,
+  written,
+  writtenReply,
+} from "./meal-reply.ts";
 import { readerOf, type SimilarProducts } from "./meal-query.ts";
 import { assertSameIds, callerOf } from "./owner.ts";
 import { ratingInput, type Rating } from "./rating.ts";
@@ -66,8 +73,7 @@ function readRoutes({ recipes, similarProducts }: RecipeRouteOptions): Route[] {
         const filter = await readRecipeFilter(query, similarProducts);
         const reader = readerOf(principal, "manage_recipes");
         const sort = query.sort ?? "-created_at";
-        const { texts, total } = await recipes.list(filter, reader, sort, page);
-        return pageReply(`[${texts}]`, toPagination(page, total));
+        return bodyReply(await recipes.list(filter, reader, sort, page));
       },
     }),
     defineRoute({
@@ -84,7 +90,7 @@ function readRoutes({ recipes, similarProducts }: RecipeRouteOptions): Route[] {
       async handler({ params, principal }) {
         const caller = callerOf(principal, "manage_recipes");
         const row = assertMaySee(await recipes.find(params.recipe_id), caller);
-        return pageReply(row.json, undefined, row.version);
+        return oneReply(row);
       },
     }),
   ];

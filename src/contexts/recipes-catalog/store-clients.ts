@@ -2,11 +2,12 @@ import type { Page } from "../../http/paging.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { ClientSort } from "./client.ts";
-import { withAllFacts } from "./facts-text.ts";
-import type { Caller, Owned } from "./owner.ts";
+import { createBodyMemory, type BodyMemory, type JsonBody } from "./json-body.ts";
+import type { Caller } from "./owner.ts";
+import { createLookUps, type FoundBody } from "./store-look-ups.ts";
 import { menuTextsOf, type MenuDetail } from "./store-menu-parts.ts";
-import { createTextLists, type TextPage } from "./store-pages.ts";
-import { revisionOf } from "./store-revisions.ts";
+import { createTextLists } from "./store-pages.ts";
+import { revisionOf, revisionOfAuthor } from "./store-revisions.ts";
 import { hasTags, tagsOf } from "./store-tags.ts";
 import type { TagFilter } from "./tag-filter.ts";
 
@@ -29,17 +30,11 @@ export interface ClientList {
   readonly menus: MenuDetail;
 }
 
-export interface FoundClient extends Owned {
-  readonly version: number;
-  /** As it is answered. */
-  readonly json: string;
-}
-
 /** Reads clients; those of other tenants and discarded ones are not there. */
 export interface ClientStore {
-  find(id: string, menus: MenuDetail): Promise<FoundClient | undefined>;
+  find(id: string, menus: MenuDetail): Promise<FoundBody | undefined>;
   /** Own ones; of a manager all of the tenant. */
-  list(caller: Caller, list: ClientList): Promise<TextPage>;
+  list(caller: Caller, list: ClientList): Promise<JsonBody>;
 }
 
 /** JSON text of `clients c` before and after the texts of its menus, for a SELECT list. */
@@ -66,21 +61,28 @@ const ORDERS: Readonly<Record<ClientSort, Sql>> = {
   "-name": sql`c.name desc, c.id desc`,
 };
 
-export function createClientStore(database: Database): ClientStore {
-  const listTexts = createTextLists(database);
+export function createClientStore(
+  database: Database,
+  memory: BodyMemory = createBodyMemory(),
+): ClientStore {
+  const findBody = createLookUps("client", database, memory);
+  const listTexts = createTextLists("clients", database, memory);
 
   return {
-    async find(id, menus) {
-      const [row] = await database.read<FoundClient>(sql`
-        select c.tenant_id, c.author_id, c.version, ${clientText(menus)} as json
-          from recipes_catalog.clients c where c.id = ${id} and not c.discarded`);
-      return row && { ...row, json: withAllFacts(row.json) };
-    },
+    find: (id, menus) =>
+      findBody(
+        `${id}/${menus}`,
+        () => sql`
+        select c.tenant_id, c.author_id, c.version, ${clientText(menus)} as json,
+               ${revisionOfAuthor(sql`c.tenant_id`, sql`c.author_id`)} as revision
+          from recipes_catalog.clients c where c.id = ${id} and not c.discarded`,
+      ),
 
     list: (caller, { filter, sort, page, menus }) =>
       listTexts({
         matching: [filter, caller],
         sort,
+        detail: menus,
         page,
         revision: revisionOf(caller, caller.isManager ? "tenant" : "author"),
         found: () => sql`recipes_catalog.clients c where ${conditionOf(caller, filter)}`,

@@ -2,10 +2,11 @@ import type { Page } from "../../http/paging.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { withAllFacts } from "./facts-text.ts";
+import { createBodyMemory, type BodyMemory, type JsonBody } from "./json-body.ts";
 import { isOwnMeal, mealCondition, type MealFilter, type Reader } from "./meal-filter.ts";
 import { orderBy, type MealSort } from "./meal-query.ts";
 import type { Owned } from "./owner.ts";
-import { createTextLists, type TextPage } from "./store-pages.ts";
+import { createTextLists } from "./store-pages.ts";
 import { revisionOf } from "./store-revisions.ts";
 
 export interface FoundMeal extends Owned {
@@ -18,7 +19,7 @@ export interface FoundMeal extends Owned {
 export interface MealStore {
   /** A living meal of any tenant. */
   find(id: string): Promise<FoundMeal | undefined>;
-  list(filter: MealFilter, reader: Reader, sort: MealSort, page: Page): Promise<TextPage>;
+  list(filter: MealFilter, reader: Reader, sort: MealSort, page: Page): Promise<JsonBody>;
 }
 
 /** JSON text of `meals m` with its texts `t`, for a SELECT list. */
@@ -37,8 +38,11 @@ export const mealTextsOfMenus = (isOfMenus: Sql) => sql`(
     join recipes_catalog.meal_texts t on t.meal_id = m.id
    where ${isOfMenus} and not m.discarded)`;
 
-export function createMealStore(database: Database): MealStore {
-  const listTexts = createTextLists(database);
+export function createMealStore(
+  database: Database,
+  memory: BodyMemory = createBodyMemory(),
+): MealStore {
+  const listTexts = createTextLists("meals", database, memory);
 
   return {
     async find(id) {

@@ -1,50 +1,38 @@
 import { platformErrors } from "../../platform/errors.ts";
 import { menuLimits as limits } from "../../platform/limits.ts";
-import type { Database, Transaction } from "../../platform/postgres.ts";
+import type { Transaction } from "../../platform/postgres.ts";
 import { sql } from "../../platform/sql.ts";
-import { withAllFacts } from "./facts-text.ts";
+import { writeAllFacts } from "./facts-text.ts";
 import type { Caller } from "./owner.ts";
+import type { FindProductTexts } from "./ports.ts";
+import type { AnswerBasis } from "./product-answers.ts";
 import { clientHead, clientTail } from "./store-clients.ts";
 import { mealTextsOfMenus } from "./store-meals.ts";
 import { isOneOf, menuText } from "./store-menu-parts.ts";
 
-/** JSON texts of those of the products that are there, read in the transaction at hand. */
-export type FindProductTexts = (
-  tx: Pick<Transaction, "query">,
-  ids: readonly string[],
-) => Promise<string[]>;
-
-export interface MenuViewStore {
-  /**
-   * Menus with all that stands in them, as JSON text, everything as it was at one moment.
-   * @throws AppError `not_found` unless every menu is there and the caller's to read;
-   *   `validation_failed` for more meals than are shown together
-   */
-  read(caller: Caller, menuIds: readonly string[]): Promise<string>;
-}
-
-export function createMenuViewStore(
-  database: Database,
+/**
+ * The answer with all that stands in menus, in a transaction that sees everything as it was at one
+ * moment.
+ * @throws AppError `not_found` unless every menu is there and the caller's to read;
+ *   `validation_failed` for more meals than are shown together
+ */
+export async function readMenuView(
+  tx: Transaction,
+  caller: Caller,
+  menuIds: readonly string[],
   findProductTexts: FindProductTexts,
-): MenuViewStore {
-  return {
-    read: (caller, menuIds) =>
-      database.withTransaction(
-        async (tx) => {
-          const menus = await readMenus(tx, caller, menuIds);
-          const clients = await readClients(tx, menus);
-          const { meals, productIds } = await readMeals(tx, menuIds);
-          const products = await findProductTexts(tx, productIds);
-          const texts = [
-            `{"data":{"clients":[${clients.join(",")}]`,
-            `"menus":[${menus.map(({ json }) => json).join(",")}]`,
-            `"meals":[${meals}]`,
-          ].join(",");
-          return `${withAllFacts(texts)},"products":[${products.join(",")}]}}`;
-        },
-        { isolation: "repeatable read", readOnly: true },
-      ),
-  };
+): Promise<AnswerBasis> {
+  const menus = await readMenus(tx, caller, menuIds);
+  const clients = await readClients(tx, menus);
+  const { meals, productIds } = await readMeals(tx, menuIds);
+  const products = await findProductTexts(tx, productIds);
+  const texts = [
+    `{"data":{"clients":[${clients.join(",")}]`,
+    `"menus":[${menus.map(({ json }) => json).join(",")}]`,
+    `"meals":[${meals}]`,
+  ].join(",");
+  const write = () => Buffer.from(`${writeAllFacts(texts)},"products":[${products.join(",")}]}}`);
+  return { productIds, write };
 }
 
 interface ViewedMenu {

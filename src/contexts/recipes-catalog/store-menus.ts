@@ -1,28 +1,30 @@
 import type { Page } from "../../http/paging.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
-import { withAllFacts } from "./facts-text.ts";
+import { writeAllFacts } from "./facts-text.ts";
+import { createBodyMemory, type BodyMemory } from "./json-body.ts";
 import type { MenuSort } from "./menu.ts";
 import type { Owned } from "./owner.ts";
+import { createLookUps, type FoundBody } from "./store-look-ups.ts";
 import { menuText, type MenuDetail } from "./store-menu-parts.ts";
-import type { TextPage } from "./store-pages.ts";
+import { revisionOfAuthor } from "./store-revisions.ts";
 
-export interface FoundMenu extends Owned {
-  readonly version: number;
-  /** As it is answered. */
-  readonly json: string;
+/** A page of texts, comma separated, and how many there are on all. */
+export interface MenuPage extends Owned {
+  readonly texts: string;
+  readonly total: number;
 }
 
 /** Reads menus through the client they belong to; who may see them is asked by the owner. */
 export interface MenuStore {
-  find(clientId: string, menuId: string): Promise<FoundMenu | undefined>;
+  find(clientId: string, menuId: string): Promise<FoundBody | undefined>;
   /** With the client's owner, who is also the author of its menus; undefined without the client. */
   list(
     clientId: string,
     detail: MenuDetail,
     sort: MenuSort,
     page: Page,
-  ): Promise<(Owned & TextPage) | undefined>;
+  ): Promise<MenuPage | undefined>;
 }
 
 const ORDERS: Readonly<Record<MenuSort, Sql>> = {
@@ -32,15 +34,21 @@ const ORDERS: Readonly<Record<MenuSort, Sql>> = {
   "-updated_at": sql`n.updated_at desc, n.id desc`,
 };
 
-export function createMenuStore(database: Database): MenuStore {
+export function createMenuStore(
+  database: Database,
+  memory: BodyMemory = createBodyMemory(),
+): MenuStore {
+  const findBody = createLookUps("menu", database, memory);
   return {
-    async find(clientId, menuId) {
-      const [row] = await database.read<FoundMenu>(sql`
-        select n.tenant_id, n.author_id, n.version, ${menuText("full")} as json
+    find: (clientId, menuId) =>
+      findBody(
+        `${clientId}/${menuId}`,
+        () => sql`
+        select n.tenant_id, n.author_id, n.version, ${menuText("full")} as json,
+               ${revisionOfAuthor(sql`n.tenant_id`, sql`n.author_id`)} as revision
           from recipes_catalog.menus n
-         where n.id = ${menuId} and n.client_id = ${clientId} and not n.discarded`);
-      return row && { ...row, json: withAllFacts(row.json) };
-    },
+         where n.id = ${menuId} and n.client_id = ${clientId} and not n.discarded`,
+      ),
 
     async list(clientId, detail, sort, { skip, limit }) {
       const isOfClient = sql`n.client_id = c.id and not n.discarded`;
@@ -51,7 +59,7 @@ export function createMenuStore(database: Database): MenuStore {
                   from (select n.* from recipes_catalog.menus n where ${isOfClient}
                          order by ${ORDERS[sort]} offset ${skip} limit ${limit}) n) as texts
           from recipes_catalog.clients c where c.id = ${clientId} and not c.discarded`);
-      return row && { ...row, texts: withAllFacts(row.texts ?? "") };
+      return row && { ...row, texts: writeAllFacts(row.texts ?? "") };
     },
   };
 }

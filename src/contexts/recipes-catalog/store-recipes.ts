@@ -2,13 +2,14 @@ import type { Page } from "../../http/paging.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { withAllFacts } from "./facts-text.ts";
+import { createBodyMemory, type BodyMemory, type JsonBody } from "./json-body.ts";
 import type { Reader } from "./meal-filter.ts";
 import { orderBy } from "./meal-query.ts";
 import type { Owned } from "./owner.ts";
 import type { Privacy } from "./recipe.ts";
 import { isVisible, recipeCondition, type RecipeFilter } from "./recipe-filter.ts";
 import type { RecipeSort } from "./recipe-query.ts";
-import { createTextLists, type TextPage } from "./store-pages.ts";
+import { createTextLists } from "./store-pages.ts";
 import { revisionOf } from "./store-revisions.ts";
 
 export interface FoundRecipe extends Owned {
@@ -22,11 +23,14 @@ export interface FoundRecipe extends Owned {
 export interface RecipeStore {
   /** A living recipe of any tenant. */
   find(id: string): Promise<FoundRecipe | undefined>;
-  list(filter: RecipeFilter, reader: Reader, sort: RecipeSort, page: Page): Promise<TextPage>;
+  list(filter: RecipeFilter, reader: Reader, sort: RecipeSort, page: Page): Promise<JsonBody>;
 }
 
-export function createRecipeStore(database: Database): RecipeStore {
-  const listTexts = createTextLists(database);
+export function createRecipeStore(
+  database: Database,
+  memory: BodyMemory = createBodyMemory(),
+): RecipeStore {
+  const listTexts = createTextLists("recipes", database, memory);
 
   return {
     async find(id) {

@@ -14,13 +14,18 @@ const SCOPES: Readonly<Record<Scope, Sql>> = {
 export function revisionOf({ tenantId, userId }: Caller, ...scopes: readonly Scope[]): Sql {
   // Each only grows, so that none has changed where the sum has not.
   return sql.join(
-    scopes.map(
-      (scope) => sql`coalesce((
-        select revision from recipes_catalog.revisions
-         where tenant_id = ${tenantId} and scope = ${SCOPES[scope]}
-           and whose = ${scope === "author" ? userId : tenantId}), 0)`,
+    scopes.map((scope) =>
+      revision(sql`${tenantId}`, scope, scope === "author" ? sql`${userId}` : sql`${tenantId}`),
     ),
     PLUS,
   );
 }
 const PLUS = sql` + `;
+
+/** The revision of what an author has, for a SELECT list. */
+export const revisionOfAuthor = (tenantId: Sql, authorId: Sql): Sql =>
+  revision(tenantId, "author", authorId);
+
+const revision = (tenantId: Sql, scope: Scope, whose: Sql): Sql => sql`coalesce((
+  select revision from recipes_catalog.revisions
+   where tenant_id = ${tenantId} and scope = ${SCOPES[scope]} and whose = ${whose}), 0)`;

@@ -3,6 +3,7 @@ import { after, test } from "node:test";
 import {
   findProductTexts,
   findShoppingProducts,
+  readProductMarks,
 } from "../../../src/contexts/products-catalog/index.ts";
 import { drawShoppingList } from "../../../src/platform/documents/shopping-list-document.ts";
 import { newId } from "../../../src/platform/ids.ts";
@@ -13,8 +14,12 @@ import { ANA, BRUNO, MANAGER, serveRecipes } from "./support.ts";
 // What holds along the chain of client, menu, meal and recipe, seen through every route at once.
 const { database, drop } = await withDatabase({ connections: 8 });
 const { call, close, lines } = await serveRecipes(database, {
-  findProductTexts,
-  shopping: { findShoppingProducts, drawDocument: ({ list }) => drawShoppingList(list) },
+  products: { findProductTexts, readProductMarks },
+  shopping: {
+    findShoppingProducts,
+    readProductMarks,
+    drawDocument: ({ list }) => drawShoppingList(list),
+  },
 });
 const kitchen = kitchenOf(database, call);
 after(async () => {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { findProductTexts } from "../../../src/contexts/products-catalog/index.ts";
+import {
+  findProductTexts,
+  readProductMarks,
+} from "../../../src/contexts/products-catalog/index.ts";
 import { menuLimits } from "../../../src/platform/limits.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { sql } from "../../../src/platform/sql.ts";
@@ -22,7 +25,9 @@ const counted: typeof findProductTexts = async (tx, ids) => {
   statements++;
   return findProductTexts(tx, ids);
 };
-const { call, close } = await serveRecipes(database, { findProductTexts: counted });
+const { call, close } = await serveRecipes(database, {
+  products: { findProductTexts: counted, readProductMarks },
+});
 after(async () => {
   close();
   await drop();

@@ -25,7 +25,11 @@ const PRODUCT = newId();
 const options = {
   // Not the same as the product alone: that page would be known.
   similarProducts: async () => [PRODUCT, newId()],
-  shopping: { findShoppingProducts: async () => [], drawDocument: async () => new Uint8Array() },
+  shopping: {
+    findShoppingProducts: async () => [],
+    readProductMarks: async () => "",
+    drawDocument: async () => new Uint8Array(),
+  },
 };
 const { call, close } = await serveRecipes(database, options);
 const LISTS = offeredLists(

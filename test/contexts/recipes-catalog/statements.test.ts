@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { findProductTexts } from "../../../src/contexts/products-catalog/index.ts";
+import {
+  findProductTexts,
+  readProductMarks,
+} from "../../../src/contexts/products-catalog/index.ts";
 import { watched } from "../../auth/accounts-rig.ts";
 import { withDatabase } from "../../support/database.ts";
 import { insertClient, insertMeal, serveRecipes } from "./support.ts";
@@ -8,7 +11,9 @@ import { RECIPE } from "./meal-support.ts";
 
 const db = await withDatabase();
 const { database, statements } = watched(db.database);
-const { call, close } = await serveRecipes(database, { findProductTexts });
+const { call, close } = await serveRecipes(database, {
+  products: { findProductTexts, readProductMarks },
+});
 after(async () => {
   close();
   await db.drop();
@@ -60,6 +65,9 @@ test("no list asks more of the database because it has more rows, or larger ones
     "/v1/tags/search",
     `/v1/menu-view/data?menu_ids=${menuId}`,
   ];
+  // What is kept is read anew after a write.
+  for (const path of lists) await countOf("GET", path);
+  await makeMeal(1);
   const before: number[] = [];
   for (const path of lists) before.push(await countOf("GET", path));
   for (let count = 0; count < 5; count++) {
@@ -69,7 +77,7 @@ test("no list asks more of the database because it has more rows, or larger ones
   }
   for (const [at, path] of lists.entries()) {
     assert.equal(await countOf("GET", path), before[at], path);
-    assert.ok(before[at]! <= 8, `${path} asks ${before[at]} statements`);
+    assert.ok(before[at]! <= 10, `${path} asks ${before[at]} statements`);
   }
 });
 

@@ -1,13 +1,23 @@
-import { json } from "../../../http/reply.ts";
+import type { Principal } from "../../../http/principal.ts";
+import type { Reply } from "../../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../../http/route.ts";
 import { enveloped } from "../../../http/schema-parts.ts";
 import { closed, uuid } from "../../../http/schema.ts";
+import type { JsonBody } from "../json-body.ts";
+import { bodyReply } from "../meal-reply.ts";
 import { callerOf } from "../owner.ts";
+import type { ProductAnswers } from "../product-answers.ts";
 import { CONTEXT } from "../routes-tags.ts";
-import { computeList } from "./compute.ts";
-import { menuListQuery, previewBody, readWeeks, toShoppingRequest } from "./shopping-request.ts";
+import { computeList, readList } from "./compute.ts";
+import {
+  menuListQuery,
+  previewBody,
+  readWeeks,
+  toShoppingRequest,
+  type ShoppingRequest,
+} from "./shopping-request.ts";
 import { computedView, viewComputed } from "./shopping-view.ts";
-import type { ShoppingBasisStore } from "./store.ts";
+import type { ReadBasis, ShoppingBasis } from "./store.ts";
 
 export const EXAMPLE_WISHES = {
   menu_ids: ["00000000-0000-7000-8000-00000000002a"],
@@ -22,7 +32,15 @@ const ANSWERS = {
 } as const;
 
 /** Lists that are computed and not kept. */
-export function createComputeRoutes(store: ShoppingBasisStore): Route[] {
+export function createComputeRoutes(keptAnswers: ProductAnswers, readBasis: ReadBasis): Route[] {
+  async function answer(principal: Principal, asked: ShoppingRequest): Promise<Reply> {
+    const caller = callerOf(principal, "manage_menus", "manage_clients");
+    const body = await keptAnswers(caller, asked, async (tx) => {
+      const basis = await readList(readBasis, tx, caller, asked);
+      return { productIds: basis.productIds, write: () => bodyOf(basis, asked) };
+    });
+    return bodyReply(body);
+  }
   return [
     defineRoute({
       method: "GET",
@@ -40,9 +58,7 @@ export function createComputeRoutes(store: ShoppingBasisStore): Route[] {
           ...(weeks === undefined ? {} : { weeks }),
           ...(query.order_by === undefined ? {} : { order_by: query.order_by }),
         });
-        const caller = callerOf(principal, "manage_menus", "manage_clients");
-        const items = await computeList(store.read, caller, asked);
-        return json(200, { data: viewComputed(asked, items) });
+        return answer(principal, asked);
       },
     }),
     defineRoute({
@@ -56,11 +72,13 @@ export function createComputeRoutes(store: ShoppingBasisStore): Route[] {
       bodyExample: EXAMPLE_WISHES,
       responses: ANSWERS,
       async handler({ body, principal }) {
-        const asked = toShoppingRequest(body);
-        const caller = callerOf(principal, "manage_menus", "manage_clients");
-        const items = await computeList(store.read, caller, asked);
-        return json(200, { data: viewComputed(asked, items) });
+        return answer(principal, toShoppingRequest(body));
       },
     }),
   ];
+}
+
+async function bodyOf(basis: ShoppingBasis, asked: ShoppingRequest): Promise<JsonBody> {
+  const items = await computeList(basis, asked);
+  return Buffer.from(JSON.stringify({ data: viewComputed(asked, items) }));
 }

@@ -9,18 +9,21 @@ import { platformErrors } from "../../../platform/errors.ts";
 import { newId } from "../../../platform/ids.ts";
 import { shoppingLimits } from "../../../platform/limits.ts";
 import type { Transaction } from "../../../platform/postgres.ts";
+import type { BodyMemory, JsonBody } from "../json-body.ts";
+import { bodyReply } from "../meal-reply.ts";
 import { callerOf } from "../owner.ts";
 import { CONTEXT } from "../routes-tags.ts";
-import { computeList } from "./compute.ts";
+import { computeList, readList } from "./compute.ts";
 import { EXAMPLE_WISHES } from "./routes-compute.ts";
 import { newListBody, toShoppingRequest } from "./shopping-request.ts";
 import { savedView, summaryView, viewSaved, viewSummary } from "./shopping-view.ts";
-import type { ShoppingBasisStore } from "./store.ts";
-import { LIST_SORTS, type ShoppingListStore, type Written } from "./store-lists.ts";
+import type { ReadBasis } from "./store.ts";
+import { LIST_SORTS, type ListState, type ShoppingListStore, type Written } from "./store-lists.ts";
 
 export interface ListRouteOptions {
-  readonly basis: ShoppingBasisStore;
+  readonly readBasis: ReadBasis;
   readonly lists: ShoppingListStore;
+  readonly memory: BodyMemory;
   readonly clock: Clock;
 }
 
@@ -36,7 +39,7 @@ export function createListRoutes(options: ListRouteOptions): Route[] {
   return [saveRoute(options), ...readRoutes(options), checkRoute(options), removeRoute(options)];
 }
 
-function saveRoute({ basis, lists, clock }: ListRouteOptions): Route {
+function saveRoute({ readBasis, lists, clock }: ListRouteOptions): Route {
   return defineRoute({
     method: "POST",
     path: "/v1/shopping-lists",
@@ -56,7 +59,8 @@ function saveRoute({ basis, lists, clock }: ListRouteOptions): Route {
       const asked = toShoppingRequest(wishes);
       const caller = callerOf(principal, "manage_menus", "manage_clients");
       const toItems = async (tx: Transaction) => {
-        const items = await computeList(basis.readIn(tx), caller, asked, clientId);
+        const basis = await readList(readBasis, tx, caller, asked, clientId);
+        const items = await computeList(basis, asked);
         return items.map((item) => ({ id: newId(clock), item }));
       };
       const list = { id: newId(clock), clientId, request: asked };
@@ -66,7 +70,9 @@ function saveRoute({ basis, lists, clock }: ListRouteOptions): Route {
   });
 }
 
-function readRoutes({ lists }: ListRouteOptions): Route[] {
+function readRoutes({ lists, memory }: ListRouteOptions): Route[] {
+  // Who may see a list is asked each time, with its state.
+  const kept = memory.of<JsonBody>("kept list", (body) => body.byteLength);
   return [
     defineRoute({
       method: "GET",
@@ -77,9 +83,16 @@ function readRoutes({ lists }: ListRouteOptions): Route[] {
       params,
       responses: { 200: { description: "The list", schema: enveloped(savedView) }, ...GONE },
       async handler({ params: { shopping_list_id: id }, principal }) {
-        const list = await lists.find(callerOf(principal, "manage_menus", "manage_clients"), id);
+        const caller = callerOf(principal, "manage_menus", "manage_clients");
+        const state = await lists.findState(caller, id);
+        if (state === undefined) throw platformErrors.failure("not_found");
+        const known = kept.get(keyOf(state));
+        if (known !== undefined) return bodyReply(known, state.version);
+        const list = await lists.find(caller, id);
         if (list === undefined) throw platformErrors.failure("not_found");
-        return json(200, { data: viewSaved(list) }, { etag: `"${list.version}"` });
+        const body = Buffer.from(JSON.stringify({ data: viewSaved(list) }));
+        kept.set(keyOf(list), body);
+        return bodyReply(body, list.version);
       },
     }),
     defineRoute({
@@ -109,6 +122,9 @@ function readRoutes({ lists }: ListRouteOptions): Route[] {
     }),
   ];
 }
+
+const keyOf = ({ id, version: read, updated_at: at }: ListState) =>
+  [id, read, at.getTime()].join("/");
 
 function checkRoute({ lists, clock }: ListRouteOptions): Route {
   return defineRoute({

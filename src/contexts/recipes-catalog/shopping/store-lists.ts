@@ -25,6 +25,9 @@ export interface ShoppingListRow {
   readonly request: ShoppingRequest;
 }
 
+/** In a database that was restored from a copy a version may come again; not at that instant. */
+export type ListState = Pick<ShoppingListRow, "id" | "version" | "updated_at">;
+
 export interface SavedList extends ShoppingListRow {
   readonly items: readonly SavedItem[];
 }
@@ -71,6 +74,8 @@ export interface ShoppingListStore {
    */
   insert(caller: Caller, list: NewList, toItems: ToItems, now: Date): Promise<Written>;
   find(caller: Caller, id: string): Promise<SavedList | undefined>;
+  /** What tells a state of the list from every other. */
+  findState(caller: Caller, id: string): Promise<ListState | undefined>;
   /** @throws AppError `not_found` without the client */
   list(
     caller: Caller,
@@ -102,6 +107,14 @@ export function createShoppingListStore(database: Database): ShoppingListStore {
           join recipes_catalog.clients c on c.id = l.client_id
          where l.id = ${id} and ${mayActOnClient(caller)}`);
       return rows[0];
+    },
+
+    async findState(caller, id) {
+      const [row] = await database.read<ListState>(sql`
+        select l.id, l.version, l.updated_at from recipes_catalog.shopping_lists l
+          join recipes_catalog.clients c on c.id = l.client_id
+         where l.id = ${id} and ${mayActOnClient(caller)}`);
+      return row;
     },
 
     async list(caller, clientId, sort, { skip, limit }) {

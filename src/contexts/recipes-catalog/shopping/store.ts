@@ -1,6 +1,6 @@
 import { platformErrors } from "../../../platform/errors.ts";
 import { shoppingLimits as limits } from "../../../platform/limits.ts";
-import type { Database, Transaction } from "../../../platform/postgres.ts";
+import type { Transaction } from "../../../platform/postgres.ts";
 import { sql } from "../../../platform/sql.ts";
 import type { Caller } from "../owner.ts";
 import { isOneOf } from "../store-menu-parts.ts";
@@ -21,44 +21,31 @@ export interface MenusToShop {
 export interface ShoppingBasis {
   readonly ingredients: readonly PlacedIngredient[];
   readonly products: readonly ShoppingProduct[];
+  /** Of all ingredients, whether there is such a product or not. */
+  readonly productIds: readonly string[];
   /** Menus that are not of the client asked for. */
   readonly foreignMenuIds: readonly string[];
 }
 
 /**
- * Reads what shopping lists are computed of.
+ * Reads what shopping lists are computed of, in a transaction that sees everything as it was at
+ * one moment.
  * @throws AppError `not_found` unless every menu is there and the caller's to read;
  *   `shopping_list_too_large`
  */
-export type ReadBasis = (caller: Caller, menus: MenusToShop) => Promise<ShoppingBasis>;
+export type ReadBasis = (
+  tx: Transaction,
+  caller: Caller,
+  menus: MenusToShop,
+) => Promise<ShoppingBasis>;
 
-export interface ShoppingBasisStore {
-  /** Everything as it was at one moment. */
-  readonly read: ReadBasis;
-  /** In the transaction in which the list is kept. */
-  readIn(tx: Transaction): ReadBasis;
-}
-
-export function createShoppingBasisStore(
-  database: Database,
-  findShoppingProducts: FindShoppingProducts,
-): ShoppingBasisStore {
-  const readIn =
-    (tx: Transaction): ReadBasis =>
-    async (caller, menus) => {
-      const foreignMenuIds = await readMenus(tx, caller, menus);
-      const ingredients = await readIngredients(tx, caller, menus);
-      const ids = new Set(ingredients.flatMap(({ productId }) => productId ?? []));
-      const products = ids.size === 0 ? [] : await findShoppingProducts(tx, [...ids]);
-      return { ingredients, products, foreignMenuIds };
-    };
-  return {
-    readIn,
-    read: (caller, menus) =>
-      database.withTransaction((tx) => readIn(tx)(caller, menus), {
-        isolation: "repeatable read",
-        readOnly: true,
-      }),
+export function createReadBasis(findShoppingProducts: FindShoppingProducts): ReadBasis {
+  return async (tx, caller, menus) => {
+    const foreignMenuIds = await readMenus(tx, caller, menus);
+    const ingredients = await readIngredients(tx, caller, menus);
+    const productIds = [...new Set(ingredients.flatMap(({ productId }) => productId ?? []))];
+    const products = productIds.length === 0 ? [] : await findShoppingProducts(tx, productIds);
+    return { ingredients, products, productIds, foreignMenuIds };
   };
 }
 

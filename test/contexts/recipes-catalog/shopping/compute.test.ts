@@ -302,8 +302,41 @@ test("the number of statements does not grow with the menus", async () => {
   const answer = await other.call("POST", "/v1/shopping-lists/preview", { body });
   other.close();
   assert.equal(answer.body.data.shopping_items.length, 20);
-  assert.equal(seen.length, 3, seen.join("\n"));
+  // Menus, ingredients, products; the revision and the marks of the products.
+  assert.equal(seen.length, 5, seen.join("\n"));
   assert.deepEqual(settings, [{ isolation: "repeatable read", readOnly: true }]);
+});
+
+test("a list that was computed before is what another process made of its menu and products", async () => {
+  const { database } = db;
+  const menuId = await newMenu();
+  const productId = await insertProduct(database, { name: "Damasco" });
+  const ingredients = [{ productId, quantity: 100, unit: "g" }];
+  const { recipeId } = await insertMeal(database, menuId, ingredients);
+  const path = `/v1/menus/${menuId}/shopping-list`;
+  const lines = async () => {
+    const { body } = await server.call("GET", path);
+    const again = await server.call("GET", path);
+    assert.deepEqual(again.body, body);
+    return body.data.shopping_items.map((line: Record<string, unknown>) => [
+      line["shopping_name"],
+      line["quantity"],
+    ]);
+  };
+  assert.deepEqual(await lines(), [["Damasco", 100]]);
+  await database.query(sql`
+    update products_catalog.products set edible_yield = 0.5 where id = ${productId}`);
+  assert.deepEqual(await lines(), [["Damasco", 200]]);
+  await database.withTransaction(async (tx) => {
+    await tx.query(sql`
+      update recipes_catalog.ingredients set quantity = 30 where recipe_id = ${recipeId}`);
+    await tx.query(sql`
+      update recipes_catalog.recipes set version = version + 1 where id = ${recipeId}`);
+  });
+  assert.deepEqual(await lines(), [["Damasco", 60]]);
+  assert.equal((await server.call("GET", path, { as: BRUNO })).status, 404, "though it is known");
+  const weeks = await server.call("GET", `${path}?weeks=9`);
+  assert.deepEqual(weeks.body.data.shopping_items, [], "another question is another list");
 });
 
 test("a wish that breaks a rule is refused with its place", async () => {

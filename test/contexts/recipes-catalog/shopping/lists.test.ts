@@ -155,6 +155,28 @@ test("ticking off what is ticked off makes no new version, and tells the one the
   assert.deepEqual(await read(path), ticked);
 });
 
+test("a list that was read before shows what another process did to it", async () => {
+  const { path, clientId } = await newList();
+  const other = await serveShopping(db.database);
+  after(() => other.close());
+  const first = await server.call("GET", path);
+  const again = await server.call("GET", path);
+  assert.equal(again.text, first.text);
+  assert.equal(again.headers.get("etag"), first.headers.get("etag"));
+  const [line] = first.body.data.shopping_items;
+  for (const checked of [true, false]) {
+    await other.call("PATCH", path, { body: { item_id: line.id, checked } });
+    const { body, headers, text } = await server.call("GET", path);
+    assert.equal(body.data.shopping_items[0].checked, checked);
+    assert.equal(headers.get("etag"), `"${body.data.version}"`);
+    assert.equal(text, (await other.call("GET", path)).text);
+  }
+  assert.equal((await server.call("GET", path, { as: BRUNO })).status, 404, "though it is known");
+  await db.database.query(sql`
+    update recipes_catalog.clients set discarded = true where id = ${clientId}`);
+  assert.equal((await server.call("GET", path)).status, 404);
+});
+
 test("a version that is not the last one changes and removes nothing", async () => {
   const { path } = await newList();
   const [item] = (await read(path)).shopping_items;

@@ -1,6 +1,9 @@
 import type { Principal } from "../../../../src/http/principal.ts";
 import { createRecipesCatalog } from "../../../../src/contexts/recipes-catalog/index.ts";
-import { findShoppingProducts } from "../../../../src/contexts/products-catalog/index.ts";
+import {
+  findShoppingProducts,
+  readProductMarks,
+} from "../../../../src/contexts/products-catalog/index.ts";
 import { httpErrors } from "../../../../src/http/errors.ts";
 import { systemClock } from "../../../../src/platform/clock.ts";
 import type { DrawDocument } from "../../../../src/platform/documents/document-task.ts";
@@ -23,7 +26,7 @@ export async function serveShopping(
   drawDocument: DrawDocument = ({ list }) => drawShoppingList(list),
 ) {
   const people = new Map<string, Principal>();
-  const shopping = { findShoppingProducts, drawDocument };
+  const shopping = { findShoppingProducts, readProductMarks, drawDocument };
   const { routes } = createRecipesCatalog({
     database,
     clock: systemClock,
