@@ -37,6 +37,8 @@ export const databaseLimits = Object.freeze({
   retryPauseMs: 8,
   revocationIdleMs: 500,
   revocationLockMs: 1_000,
+  /** Connections that a revocation may lose before its COMMIT. */
+  revocationLossesMax: 2,
   /** After a failed connection, for this long everybody is refused at once. */
   failFastMs: 1_000,
   reconnectPauseMs: 50,

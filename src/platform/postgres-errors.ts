@@ -59,6 +59,17 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01" || isStalePlan(error);
 }
 
+/** The statement waited for a lock as long as it may. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === "55P03";
+}
+
+/** The connection was known to be gone before the message left: the server never saw it. */
+export function isUnsent(error: unknown): boolean {
+  if (codeOf(error) === "EPIPE") return true;
+  return error instanceof Error && error.message.endsWith("not queryable");
+}
+
 /** The plan that the connection keeps under a name no longer fits, or is gone. Nothing was run. */
 export function isStalePlan(error: unknown): boolean {
   const code = codeOf(error);

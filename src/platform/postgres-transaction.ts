@@ -7,7 +7,9 @@ import { toQuery, toResult, type Result } from "./postgres-client.ts";
 import {
   isAnswered,
   isConnectionUsable,
+  isLockTimeout,
   isRetryable,
+  isUnsent,
   toFailure,
   unavailable,
 } from "./postgres-errors.ts";
@@ -40,7 +42,8 @@ type Body<T> = (tx: Transaction) => Promise<T>;
 
 /**
  * BEGIN, the body, COMMIT; ROLLBACK if the body throws. Serialisation failures and deadlocks are
- * tried again until the deadline, so the body must have no effect but its statements.
+ * tried again until the deadline, and so is a revocation that waited too long for a lock or was
+ * stopped while it held one: the body must have no effect but its statements.
  */
 export async function runTransaction<T>(
   borrow: () => Promise<Loan>,
@@ -49,11 +52,19 @@ export async function runTransaction<T>(
 ): Promise<T> {
   const endsAtMs =
     systemClock.monotonicMs() + (options.deadlineMs ?? databaseLimits.transactionDeadlineMs);
+  let lostCount = 0;
   for (let attempt = 1; ; attempt++) {
+    const progress: Progress = { isCommitSent: false };
     try {
-      return await runOnce(await borrow(), body, options, endsAtMs);
+      return await runOnce(await borrow(), body, options, { endsAtMs, progress });
     } catch (error) {
-      if (!isRetryable(error)) throw toFailure(error);
+      const isLost = isLostEarly(error, progress);
+      if (isLost) lostCount += 1;
+      const isWorthMore =
+        isRetryable(error) ||
+        (options.revocation === true &&
+          (isLockTimeout(error) || (isLost && lostCount <= databaseLimits.revocationLossesMax)));
+      if (!isWorthMore) throw toFailure(error);
       const pauseMs = databaseLimits.retryPauseMs * 2 ** attempt * Math.random();
       const isLast =
         attempt >= databaseLimits.transactionAttemptsMax ||
@@ -64,11 +75,24 @@ export async function runTransaction<T>(
   }
 }
 
+interface Progress {
+  isCommitSent: boolean;
+}
+
+/**
+ * The connection went before COMMIT was on its way, so nothing happened. A revocation loses its own
+ * where this thread did not come to run for as long as the server lets it hold locks.
+ */
+function isLostEarly(error: unknown, progress: Progress): boolean {
+  if (isConnectionUsable(error)) return false;
+  return !progress.isCommitSent || isUnsent(error);
+}
+
 async function runOnce<T>(
   loan: Loan,
   body: Body<T>,
   options: TransactionOptions,
-  endsAtMs: number,
+  { endsAtMs, progress }: { readonly endsAtMs: number; readonly progress: Progress },
 ): Promise<T> {
   const state: State = { client: loan.client, isOver: false, atCommit: [], afterCommit: [] };
   let ended: unknown;
@@ -77,6 +101,7 @@ async function runOnce<T>(
     await Promise.race([loan.client.query(beginText(options)), deadline.passed]);
     const value = await Promise.race([runBody(body, handle(state)), deadline.passed]);
     state.isOver = true;
+    progress.isCommitSent = true;
     await commit(state, deadline.passed);
     return value;
   } catch (error) {

@@ -201,11 +201,14 @@ test("two transactions that would undo each other are both carried out, one afte
 
 test("a deadlock is tried again", async () => {
   let attempts = 0;
+  let meet = () => {};
+  const haveMet = new Promise<void>((resolve) => (meet = resolve));
   const both = (first: number, second: number) =>
     database.withTransaction(async (tx) => {
       attempts++;
       await tx.query(sql`update things set n = n + 1 where id = ${first}`);
-      await pause(50);
+      if (attempts === 2) meet();
+      await haveMet;
       await tx.query(sql`update things set n = n + 1 where id = ${second}`);
     });
   await database.query(sql`update things set n = 0`);
