@@ -7,7 +7,7 @@ import { registerSomebody, startApp, type TestApp } from "./accounts-rig.ts";
 let db: TestDatabase;
 let app: TestApp;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 14 });
   app = await startApp({ database: db.database });
 });
 after(() => db.drop());

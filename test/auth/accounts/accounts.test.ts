@@ -8,6 +8,7 @@ import { createFreshPolicyOf } from "../../../src/auth/tenants/policies.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { AppError } from "../../../src/platform/errors.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
+import { openConnections } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { GOOD_PASSWORD, registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 
@@ -15,7 +16,7 @@ let db: TestDatabase;
 let app: TestApp;
 let accounts: Accounts;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 21 });
   app = await startApp({ database: db.database });
   accounts = createAccounts({
     database: db.database,
@@ -98,6 +99,7 @@ test("of 20 parallel registrations of one address exactly one is made, and nothi
         password: GOOD_PASSWORD,
       }),
     );
+  await openConnections(db.database, 20);
   const outcomes = await Promise.all(Array.from({ length: 20 }, (_, index) => create(index)));
   const codes = outcomes.map(([code]) => code);
   assert.equal(codes.filter((code) => code === "none").length, 1);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
 import { sql } from "../../../src/platform/sql.ts";
+import { crowd, openConnections } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import {
   counted,
@@ -40,7 +41,7 @@ test("an address is proven by the token of its mail, once, and the live token sa
   const before = await app.call("GET", "/auth/whoami", { token: ana.access_token });
   assert.equal(before.body.user_object.email_verified, false);
   const token = tokenIn(mail);
-  const outcomes = await Promise.all(Array.from({ length: 8 }, () => verify(app, token)));
+  const outcomes = await crowd([db.database], 8, 8, () => verify(app, token));
   assert.deepEqual(outcomes.map(({ status }) => status).toSorted(), [200, ...Array(7).fill(400)]);
   assert.equal(outcomes.find(({ status }) => status === 400)!.body.error_code, "link_invalid");
   const after = await app.call("GET", "/auth/whoami", { token: ana.access_token });
@@ -132,13 +133,11 @@ test("an address gets few mails whoever asks for them, in silence; a network is 
   const ana = await registerSomebody(app);
   const ask = (address: string) =>
     tight.call("POST", "/auth/email/resend", { body: { email: ana.email }, address });
-  const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, i) => ask(`198.51.100.${i + 1}`)),
-  );
+  const answers = await crowd([db.database], 10, 9, (at) => ask(`198.51.100.${at + 1}`));
   assert.equal(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size, 1);
   await tight.deliverRequests();
   assert.equal((await app.mailsTo(ana.email)).length, 1 + 2);
-  const flood = await Promise.all(Array.from({ length: 20 }, () => ask("203.0.113.9")));
+  const flood = await crowd([db.database], 20, 9, () => ask("203.0.113.9"));
   assert.equal(flood.filter(({ status }) => status === 202).length, 12);
   assert.equal(flood.find(({ status }) => status === 429)!.body.error_code, "rate_limited");
 });
@@ -146,13 +145,11 @@ test("an address gets few mails whoever asks for them, in silence; a network is 
 test("guesses of tokens are few for a network", async () => {
   const budgets = { verifyTokenNetwork: { count: 3, seconds: 600 } };
   const tight = await startApp({ database: db.database, budgets });
-  const guesses = await Promise.all(
-    Array.from({ length: 20 }, () => {
-      // A network of its own: other tests' units are not all given back yet.
-      const guess = { body: { token: "B".repeat(43) }, address: "203.0.113.77" };
-      return tight.call("POST", "/auth/email/verify", guess);
-    }),
-  );
+  const guesses = await crowd([db.database], 20, 9, () => {
+    // A network of its own: other tests' units are not all given back yet.
+    const guess = { body: { token: "B".repeat(43) }, address: "203.0.113.77" };
+    return tight.call("POST", "/auth/email/verify", guess);
+  });
   assert.equal(guesses.filter(({ status }) => status === 400).length, 3);
   assert.equal(guesses.filter(({ status }) => status === 429).length, 17);
 });
@@ -250,6 +247,7 @@ test("required: registrations are counted per network, those of a taken address 
 
 test("required: of parallel registrations of one address one account comes out, and one answer", async () => {
   const email = "crowd@example.com";
+  await openConnections(db.database, 6);
   const answers = await Promise.all(Array.from({ length: 6 }, () => register(closed, email)));
   assert.equal(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size, 1);
   assert.equal(answers[0]!.status, 202);

@@ -12,6 +12,7 @@ import type { OutgoingMail } from "../../../src/platform/mail.ts";
 import { createMetrics } from "../../../src/platform/metrics.ts";
 import { createDatabase } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { crowd } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { silentLog } from "../../support/log.ts";
 import { until } from "../process-rig.ts";
@@ -26,11 +27,11 @@ const SECRET = "0123456789abcdef0123";
 
 test("of callers of several processes one gets the alert of a window, and the next tells the rest", async () => {
   const databases = [0, 1].map(() =>
-    createDatabase({ url: db.url, connections: 6, applicationName: "test", log: silentLog }),
+    createDatabase({ url: db.url, connections: 16, applicationName: "test", log: silentLog }),
   );
   try {
-    const asked = await Promise.all(
-      Array.from({ length: 60 }, (_, i) => takeAlert(databases[i % 2]!, "kind", "subject", 60)),
+    const asked = await crowd(databases, 60, 15, (at) =>
+      takeAlert(databases[at % 2]!, "kind", "subject", 60),
     );
     assert.deepEqual(
       asked.filter((taken) => taken !== undefined),

@@ -7,12 +7,13 @@ import { createLoadKey } from "../../../src/auth/api-keys/store-live.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import type { Database } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { crowd } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, watched, type TestApp } from "../accounts-rig.ts";
 import { ask, makeKey } from "./rig.ts";
 
 let db: TestDatabase;
-before(async () => void (db = await withDatabase({ connections: 8 })));
+before(async () => void (db = await withDatabase({ connections: 16 })));
 after(() => db.drop());
 
 const lookUps = (statements: readonly string[]) =>
@@ -45,21 +46,13 @@ test("of two thousand guesses with a budget of five exactly five are looked at",
       return { app: await startApp({ database, budgets }), statements };
     }),
   );
-  const outcomes: string[] = [];
-  for (let wave = 0; wave < 10; wave++) {
-    const guesses = Array.from({ length: 200 }, (_, at) =>
-      ask(rigs[at % 2]!.app, makeKeyText(newId()).text, "198.51.100.7"),
-    );
-    outcomes.push(...(await Promise.all(guesses)));
-  }
+  const outcomes = await crowd([db.database], 2_000, 12, (at) =>
+    ask(rigs[at % 2]!.app, makeKeyText(newId()).text, "198.51.100.7"),
+  );
   assert.equal(rigs[0]!.statements.filter((text) => /take_budgets/.test(text)).length > 0, true);
   const countOf = (code: string) => outcomes.filter((outcome) => outcome === code).length;
   const looked = lookUps([...rigs[0]!.statements, ...rigs[1]!.statements]);
-  // On a machine that is too busy some wait too long for an answer; their units are gone all the same.
-  const late = countOf("unavailable");
-  assert.equal(countOf("token_invalid") + countOf("rate_limited") + late, 2_000);
-  assert.ok(looked <= 5 && countOf("token_invalid") <= 5, `${looked} looked at`);
-  if (late === 0) assert.deepEqual([looked, countOf("token_invalid")], [5, 5]);
+  assert.deepEqual([looked, countOf("token_invalid"), countOf("rate_limited")], [5, 5, 1_995]);
 
   const asked = rigs[0]!.statements.length;
   assert.equal(await ask(rigs[0]!.app, makeKeyText(newId()).text, "198.51.100.7"), "rate_limited");

@@ -4,6 +4,7 @@ import { systemClock } from "../../../src/platform/clock.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { apiKeyLimits } from "../../../src/platform/limits.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { crowd } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 import { DEFAULT_TENANT } from "../../support/callers.ts";
@@ -12,7 +13,7 @@ import { ask, changeRole, makeKey } from "./rig.ts";
 let db: TestDatabase;
 let app: TestApp;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 16 });
   app = await startApp({ database: db.database });
 });
 after(() => db.drop());
@@ -173,10 +174,8 @@ test("a key makes no keys and changes none", async () => {
 test("an account has a bounded number of live keys, however many are asked for at once", async () => {
   const owner = await registerSomebody(app);
   const most = apiKeyLimits.perAccountMaxCount;
-  const answers = await Promise.all(
-    Array.from({ length: most + 10 }, () =>
-      app.call("POST", "/auth/api-keys", { token: owner.access_token, body: { name: "x" } }),
-    ),
+  const answers = await crowd([db.database], most + 10, 15, () =>
+    app.call("POST", "/auth/api-keys", { token: owner.access_token, body: { name: "x" } }),
   );
   assert.equal(answers.filter(({ status }) => status === 201).length, most);
   assert.equal(answers.filter(({ status }) => status === 409).length, 10);

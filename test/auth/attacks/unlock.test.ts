@@ -6,13 +6,14 @@ import { createLockNotices } from "../../../src/auth/alerts/lock-notices.ts";
 import type { OutgoingMail } from "../../../src/platform/mail.ts";
 import { issueOneTimeToken } from "../../../src/auth/one-time/store.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { openConnections } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 
 let db: TestDatabase;
 let app: TestApp;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 10 });
   app = await startApp({
     database: db.database,
     policy: { lockout: { failuresMax: 2, lockSeconds: 900 } },
@@ -56,6 +57,7 @@ test("the link of the mail ends the lock once; opening its page does nothing", a
 
 test("of parallel uses of one token one is right, and no other token is", async () => {
   const { token } = await lockedOwner();
+  await openConnections(db.database, 8);
   const answers = await Promise.all(
     Array.from({ length: 8 }, () => post("/auth/unlock", { token })),
   );

@@ -11,7 +11,7 @@ const PATH = "/auth/cognito/refresh";
 let db: TestDatabase;
 let pool: Awaited<ReturnType<typeof startTokenServer>>;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 14 });
   pool = await startTokenServer(() => ({}));
 });
 after(async () => {

@@ -9,6 +9,7 @@ import { createPipeline } from "../../../src/http/pipeline.ts";
 import { createMetrics } from "../../../src/platform/metrics.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
 import { createAuthenticator } from "../../support/authenticator.ts";
+import { crowd } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { silentLog } from "../../support/log.ts";
 import { registerSomebody } from "../accounts-rig.ts";
@@ -28,7 +29,7 @@ import {
 let db: TestDatabase;
 let app: MfaApp;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 16 });
   app = await startMfaApp({ database: db.database });
 });
 beforeEach(() => app.clock.goBack());
@@ -140,9 +141,7 @@ test("guesses of a step-up take from the same budgets before anything is looked 
   });
   const [ben, ana] = [await registerSomebody(app), await registerWithTotp(app)];
   const wrong = { method: "totp", code: wrongCode(app, ana.secret) };
-  const codes = await Promise.all(
-    Array.from({ length: 20 }, () => stepUp(ana.access_token, wrong, tight)),
-  );
+  const codes = await crowd([db.database], 20, 15, () => stepUp(ana.access_token, wrong, tight));
   const count = (answers: typeof codes, code: string) =>
     answers.filter(({ body }) => body.error_code === code).length;
   assert.deepEqual([count(codes, "mfa_code_invalid"), count(codes, "rate_limited")], [3, 17]);
@@ -150,9 +149,7 @@ test("guesses of a step-up take from the same budgets before anything is looked 
   const login2 = await complete(tight, { challenge_token, ...wrong });
   assert.equal(login2.body.error_code, "rate_limited", "one budget for both ways");
   const bad = { method: "password", password: "not it" };
-  const passwords = await Promise.all(
-    Array.from({ length: 20 }, () => stepUp(ben.access_token, bad, tight)),
-  );
+  const passwords = await crowd([db.database], 20, 15, () => stepUp(ben.access_token, bad, tight));
   assert.deepEqual(
     [count(passwords, "credentials_invalid"), count(passwords, "rate_limited")],
     [3, 17],

@@ -5,6 +5,7 @@ import { findClient } from "../../../src/auth/oauth/store.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { clientLimits } from "../../../src/platform/limits.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { openConnections } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerAdmin, registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 import { askToken, basic, makeMachine, type Admin, type Machine } from "./rig.ts";
@@ -16,7 +17,7 @@ let db: TestDatabase;
 let app: TestApp;
 let admin: Admin;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 16 });
   app = await startApp({ database: db.database });
   admin = await registerAdmin(app);
 });
@@ -136,6 +137,7 @@ test("a client has so many live grants; one more ends the one used the longest a
   await add();
   assert.deepEqual(codeOf(await refresh(machine, unused)), INVALID);
   for (const token of [next, last]) assert.equal((await refresh(machine, token)).status, 200);
+  await openConnections(db.database, 12);
   await Promise.all(Array.from({ length: 12 }, add));
   const { rows } = await db.database.query<{ n: number }>(sql`
     SELECT count(*)::int AS n FROM auth.client_grants WHERE client_id = ${machine.id}`);

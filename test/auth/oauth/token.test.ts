@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { decodeJwt } from "jose";
 import { sql } from "../../../src/platform/sql.ts";
+import { crowd } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerAdmin, startApp, type TestApp } from "../accounts-rig.ts";
 import { askToken, basic, makeMachine, type Admin } from "./rig.ts";
@@ -13,7 +14,7 @@ let db: TestDatabase;
 let app: TestApp;
 let admin: Admin;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 16 });
   app = await startApp({
     database: db.database,
     budgets: { clientIdentifier: { count: 5, seconds: 900 } },
@@ -165,10 +166,8 @@ test("a disabled or removed client's tokens stop at the next request and never c
 test("of many wrong secrets at once only the budget is compared, and its owner elsewhere is served", async () => {
   const machine = await makeMachine(app, admin, [BASIC]);
   const attacker = "198.51.100.66";
-  const guesses = await Promise.all(
-    Array.from({ length: 40 }, (_, i) =>
-      askToken(app, { ...machine, secret: `guess ${i}` }, {}, attacker),
-    ),
+  const guesses = await crowd([db.database], 40, 15, (at) =>
+    askToken(app, { ...machine, secret: `guess ${at}` }, {}, attacker),
   );
   const evaluated = guesses.filter(({ status }) => status === 401);
   assert.equal(evaluated.length, 5);
@@ -185,7 +184,7 @@ test("of many wrong secrets at once only the budget is compared, and its owner e
 test("a client that was right pays nothing until it is wrong", async () => {
   const machine = await makeMachine(app, admin, [BASIC]);
   for (let i = 0; i < 12; i++) assert.equal((await askToken(app, machine)).status, 200);
-  const parallel = await Promise.all(Array.from({ length: 12 }, () => askToken(app, machine)));
+  const parallel = await crowd([db.database], 12, 12, () => askToken(app, machine));
   assert.ok(parallel.every(({ status }) => status === 200));
   for (let i = 0; i < 5; i++) await askToken(app, { ...machine, secret: "wrong" });
   assert.equal((await askToken(app, machine)).status, 429);

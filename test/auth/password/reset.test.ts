@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { sql } from "../../../src/platform/sql.ts";
 import { assertSameWork, countWork } from "../../support/count-work.ts";
+import { openConnections } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, tokenIn, type TestApp } from "../accounts-rig.ts";
 
@@ -10,7 +11,7 @@ type Somebody = Awaited<ReturnType<typeof registerSomebody>>;
 let db: TestDatabase;
 let app: TestApp;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 16 });
   app = await startApp({ database: db.database });
 });
 after(() => db.drop());
@@ -195,6 +196,7 @@ test("requests are counted per network aloud and per address in silence; tokens 
       resetTokenNetwork: { count: 3, seconds: 600 },
     },
   });
+  await openConnections(db.database, 12);
   const answers = await Promise.all(
     Array.from({ length: 12 }, () => ask(ana.email, tight, "192.0.2.99")),
   );

@@ -5,6 +5,7 @@ import { createInlinePasswords } from "../../../src/auth/password/run-tasks.ts";
 import type { Passwords } from "../../../src/auth/password/password-port.ts";
 import { platformErrors } from "../../../src/platform/errors.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
+import { crowd, openConnections } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import {
   counted,
@@ -18,7 +19,7 @@ import {
 let db: TestDatabase;
 let app: TestApp;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 24 });
   app = await startApp({ database: db.database });
 });
 after(() => db.drop());
@@ -225,6 +226,7 @@ test("the eleventh session ends the one not used for longest; parallel logins ke
   await login(small, right);
   const gone = await small.call("GET", "/auth/whoami", { token: ana.access_token });
   assert.equal(gone.status, 401, "evicted, and refused on the next request");
+  await openConnections(db.database, 8);
   const answers = await Promise.all(Array.from({ length: 8 }, () => login(small, right)));
   const opened = answers.filter(({ status }) => status === 200).length;
   const [live] = await run<{ n: number }>(sql`SELECT count(*)::int AS n FROM auth.sessions
@@ -282,19 +284,12 @@ test("2 000 parallel guesses on a budget of ten evaluate exactly ten", async () 
     ),
   );
   const ana = await registerSomebody(app);
-  let sent = 0;
-  const guess = async () => {
-    while (sent < 2_000) {
-      const number = sent++;
-      const email = number % 3 === 0 ? ana.email.toUpperCase() : ana.email;
-      const password = `guess ${number}`;
-      let answer = await login(apps[number % 2]!, { email, password });
-      // A process lets nobody wait long for a connection, and these are many callers.
-      while (answer.status === 503) answer = await login(apps[number % 2]!, { email, password });
-      assert.equal(answer.body.error_code, "credentials_invalid");
-    }
-  };
-  await Promise.all(Array.from({ length: 100 }, guess));
+  await crowd([db.database], 2_000, 23, async (number) => {
+    const email = number % 3 === 0 ? ana.email.toUpperCase() : ana.email;
+    const password = `guess ${number}`;
+    const answer = await login(apps[number % 2]!, { email, password });
+    assert.equal(answer.body.error_code, "credentials_invalid");
+  });
   assert.equal(calls.verify, 10);
 });
 

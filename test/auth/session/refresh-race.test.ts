@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { sql } from "../../../src/platform/sql.ts";
+import { openConnections } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { randomOf } from "../../support/random.ts";
 import { testSeed, testSize } from "../../support/size.ts";
@@ -9,7 +10,7 @@ import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 let db: TestDatabase;
 let app: TestApp;
 before(async () => {
-  db = await withDatabase();
+  db = await withDatabase({ connections: 8 });
   app = await startApp({ database: db.database });
 });
 after(() => db.drop());
@@ -44,6 +45,7 @@ test("parallel refreshes in several processes never make two successors", async 
   );
   for (let round = 0; round < testSize(5, 200); round++) {
     const ana = await registerSomebody(app);
+    await openConnections(db.database, apps.length);
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => refresh(ana.refresh_token, apps[i % 4])),
     );

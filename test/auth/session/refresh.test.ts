@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { createKeyRing, type KeyRing } from "../../../src/auth/keys/key-ring.ts";
 import { makeRefreshToken } from "../../../src/auth/session/refresh-token.ts";
 import { sql, type Sql } from "../../../src/platform/sql.ts";
+import { openConnections } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { registerSomebody, startApp, type TestApp } from "../accounts-rig.ts";
 
@@ -120,6 +121,7 @@ test("an authentic token ahead of a restored database ends the session with its 
 });
 
 test("every refusal but the device's has the same bytes", async () => {
+  await openConnections(db.database, 4);
   const people = await Promise.all(Array.from({ length: 4 }, () => registerSomebody(app)));
   const [reused, ahead, idle, ended] = people as [any, any, any, any];
   const next = (await refresh((await refresh(reused.refresh_token)).next)).next;

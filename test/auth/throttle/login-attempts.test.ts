@@ -19,6 +19,7 @@ import { loginLimits } from "../../../src/platform/limits.ts";
 import { createMetrics } from "../../../src/platform/metrics.ts";
 import { createDatabase, type Database } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { crowd } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { silentLog } from "../../support/log.ts";
 
@@ -206,23 +207,19 @@ test("a login from a known device forgives what is a day old", async () => {
 
 test("2 000 guesses at once over two processes: exactly five are compared", async () => {
   const databases = [0, 1].map(() =>
-    createDatabase({ url: db.url, connections: 8, applicationName: "test", log: silentLog }),
+    createDatabase({ url: db.url, connections: 16, applicationName: "test", log: silentLog }),
   );
   try {
     const processes = databases.map((database) => open({}, database));
     const who = somebody(await account());
     let compared = 0;
-    for (let wave = 0; wave < 10; wave++) {
-      await Promise.all(
-        Array.from({ length: 200 }, async (_, i) => {
-          const address = `10.${wave}.${i}.1`;
-          const attempt = await processes[i % 2]!.begin({ ...who, address });
-          if (attempt === undefined) return;
-          compared++;
-          await attempt.failed();
-        }),
-      );
-    }
+    await crowd(databases, 2_000, 15, async (at) => {
+      const address = `10.${Math.floor(at / 200)}.${at % 200}.1`;
+      const attempt = await processes[at % 2]!.begin({ ...who, address });
+      if (attempt === undefined) return;
+      compared++;
+      await attempt.failed();
+    });
     assert.equal(compared, 5);
   } finally {
     await Promise.all(databases.map((database) => database.end()));

@@ -9,6 +9,7 @@ import {
 } from "../../../src/auth/throttle/store.ts";
 import { createDatabase } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { crowd } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { silentLog } from "../../support/log.ts";
 
@@ -64,13 +65,11 @@ test("units can be given back, and a budget made whole", async () => {
 
 test("callers of several processes at once get exactly the units there are", async () => {
   const others = Array.from({ length: 3 }, () =>
-    createDatabase({ url: db.url, connections: 8, applicationName: "test", log: silentLog }),
+    createDatabase({ url: db.url, connections: 16, applicationName: "test", log: silentLog }),
   );
   try {
-    const all = await Promise.all(
-      Array.from({ length: 300 }, (_, i) =>
-        takeBudgets(others[i % 3]!, [budget("net", 1_000), budget("crowd", 17, 900)]),
-      ),
+    const all = await crowd(others, 300, 15, (at) =>
+      takeBudgets(others[at % 3]!, [budget("net", 1_000), budget("crowd", 17, 900)]),
     );
     assert.equal(all.filter((refusal) => refusal === undefined).length, 17);
   } finally {

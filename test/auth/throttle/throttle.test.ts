@@ -5,6 +5,7 @@ import { budgetSizes } from "../../../src/platform/limits.ts";
 import { createMetrics } from "../../../src/platform/metrics.ts";
 import { createDatabase } from "../../../src/platform/postgres.ts";
 import { sql } from "../../../src/platform/sql.ts";
+import { crowd } from "../../support/crowd.ts";
 import { withDatabase, type TestDatabase } from "../../support/database.ts";
 import { silentLog } from "../../support/log.ts";
 
@@ -64,7 +65,7 @@ test("a unit can be given back, and a budget made whole", async () => {
 
 test("2 000 attempts at once in two processes: exactly what the budget has", async () => {
   const [first, second] = [0, 1].map(() =>
-    createDatabase({ url: db.url, connections: 8, applicationName: "test", log: silentLog }),
+    createDatabase({ url: db.url, connections: 16, applicationName: "test", log: silentLog }),
   );
   try {
     const throttles = [first!, second!].map((database) =>
@@ -78,10 +79,7 @@ test("2 000 attempts at once in two processes: exactly what the budget has", asy
       ]);
       if (refused === undefined) evaluated++;
     };
-    // In waves: a process lets only so many wait for a connection.
-    for (let wave = 0; wave < 10; wave++) {
-      await Promise.all(Array.from({ length: 200 }, (_, i) => attempt(wave * 200 + i)));
-    }
+    await crowd([first!, second!], 2_000, 15, attempt);
     assert.equal(evaluated, budgetSizes.otpAccount.count);
   } finally {
     await Promise.all([first!.end(), second!.end()]);
