@@ -110,7 +110,11 @@ test("every write is seen by the next list of another process, whatever that rem
   const { menu_id: menuId } = await write("POST", `/v1/clients/${clientId}/menus`, IS_LIGHT);
   Object.assign(at, { client: clientId, menu: menuId });
   await assertTrue("other things are looked up");
-  const { id: mealId } = await write("POST", "/v1/meals", { name: "Almoço", menu_id: menuId });
+  const { id: mealId } = await write("POST", "/v1/meals", {
+    name: "Almoço",
+    menu_id: menuId,
+    menu_meal: { week: 1, weekday: "Segunda", meal_type: "almoço" },
+  });
   const meal = `/v1/meals/${mealId}`;
   await write("PATCH", meal, { name: "Jantar" });
   await write("PATCH", meal, { like: true, ...IS_LIGHT });
@@ -128,6 +132,11 @@ test("every write is seen by the next list of another process, whatever that rem
   const [bruno, brunosMeal] = [await insertMenu(db, BRUNO), await kitchen.meal({}, BRUNO)];
   await write("POST", `${recipe}/copy`, { meal_id: brunosMeal }, BRUNO);
   await write("PATCH", `/v1/meals/${brunosMeal}`, { menu_id: bruno }, BRUNO);
+  for (const value of ["forte", "leve"]) {
+    await db.query(sql`update shared_kernel.tags set value = ${value}
+       where key = 'dieta' and author_id = ${ANA.userId}`);
+    await assertTrue(`the tag is ${value}`);
+  }
   await write("PATCH", recipe, { privacy: "private" });
   await write("POST", `${meal}/copy`, { id_of_target_menu: menuId });
   await write("PATCH", meal, { recipes: [{ ...RECIPE, ...IS_LIGHT }] });
@@ -135,10 +144,6 @@ test("every write is seen by the next list of another process, whatever that rem
   await write("POST", "/v1/clients", { profile: { name: "Zoé", sex: "feminino" }, ...IS_LIGHT });
   await write("PATCH", `/v1/clients/${clientId}`, IS_LIGHT);
   await write("PATCH", `/v1/clients/${clientId}`, { profile: { name: "Abel" } });
-  for (const value of ["forte", "leve"]) {
-    await db.query(sql`update shared_kernel.tags set value = ${value} where key = 'dieta'`);
-    await assertTrue(`the tag is ${value}`);
-  }
   await write("PATCH", `/v1/clients/${clientId}/menus/${menuId}`, { description: "leve" });
   await write("PATCH", `/v1/clients/${clientId}/menus/${menuId}`, { meals: [] });
   const added = await write("POST", `/v1/clients/${clientId}/menus`, { description: "leve" });
