@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { newId } from "../../src/platform/ids.ts";
-import type { Answer, GoodRequest, RouteTable, TestCaller } from "./route-table.ts";
+import {
+  ISSUER,
+  type Answer,
+  type GoodRequest,
+  type RouteTable,
+  type TestCaller,
+} from "./route-table.ts";
 
 /** What was sent beside what is there now; their members are compared. */
 interface Compared {
@@ -38,6 +44,7 @@ export function createOtherWrites(table: RouteTable, caller: TestCaller): OtherW
   return [
     rating(caller, get),
     ...roles(table, get),
+    ...users(table, get),
     ...forms(get),
     ...shoppingLists(table, caller, get),
   ];
@@ -106,6 +113,75 @@ function roles({ permissions }: RouteTable, get: Get): OtherWrite[] {
       members: () => ({ permissions: subsets("recipes_catalog") }),
       async compare(body, { path }) {
         return { sent: sorted(body), read: sorted(await found("recipes_catalog", lastOf(path))) };
+      },
+    },
+  ];
+}
+
+/** Ends of a role in every way to write them; kept as instants in UTC. */
+const ends = fc.option(
+  fc
+    .tuple(
+      fc.date({ min: new Date("2100-01-01"), max: new Date("2200-01-01"), noInvalidDate: true }),
+      fc.constantFrom("Z", "+00:00", "-00:00"),
+    )
+    .map(([end, zone]) => end.toISOString().replace("Z", zone)),
+);
+const toEnd = (text: string | null | undefined) =>
+  text === null || text === undefined ? null : new Date(text).toISOString();
+
+function users({ permissions }: RouteTable, get: Get): OtherWrite[] {
+  const of = permissions.flatMap((name) => {
+    const [context, permission] = name.split(":");
+    return context === "recipes_catalog" ? [permission!] : [];
+  });
+  const subjects = fc
+    .string({ unit: "grapheme", minLength: 1, maxLength: 60 })
+    // oxlint-disable-next-line no-control-regex
+    .filter((text) => !/[\u0000-\u001f\u007f-\u009f]/.test(text))
+    .map((text) => `${text}${newId()}`);
+  return [
+    {
+      label: "POST /v1/users",
+      members: () => ({ user_id: subjects, issuer: orLeftOut(fc.constant(ISSUER)) }),
+      async compare({ user_id: subject }, _, answer) {
+        const { id } = answer.body.data;
+        const sent = { id, issuer: ISSUER, subject, version: 1, discarded: false };
+        return { sent, read: await get(`/v1/users/${id}`) };
+      },
+    },
+    {
+      label: "POST /v1/users/{user_id}/roles",
+      members: ({ body }) => ({
+        user_id: orLeftOut(uuids),
+        role: fc.record(
+          {
+            context: fc.constant(body.role.context),
+            name: fc.constant(body.role.name),
+            permissions: fc.shuffledSubarray(of),
+          },
+          { requiredKeys: ["context", "name"], noNullPrototype: true },
+        ),
+        expires_at: orLeftOut(ends),
+      }),
+      async compare({ role: { context, name }, expires_at }, { path }) {
+        const { roles } = await get(path.replace(/\/roles$/, ""));
+        const sent = { context, name, permissions: [], expires_at: toEnd(expires_at) };
+        return { sent, read: roles.find((one: any) => one.name === name) };
+      },
+    },
+    {
+      label: "POST /v1/roles/{context}/{name}/users",
+      members: ({ body }) => ({
+        user_ids: uuids.map((stranger) => [...body.user_ids, stranger]),
+        expires_at: orLeftOut(ends),
+      }),
+      async compare({ user_ids: [id, stranger], expires_at }, { path }, answer) {
+        assert.deepEqual(answer.body.data.unknown, [stranger]);
+        const { roles } = await get(`/v1/users/${id}`);
+        const name = path.split("/").at(-2);
+        const sent = { context: "recipes_catalog", name, expires_at: toEnd(expires_at) };
+        return { sent, read: roles.find((one: any) => one.name === name) };
       },
     },
   ];

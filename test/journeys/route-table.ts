@@ -67,7 +67,7 @@ export interface GoodRequest {
 }
 
 /** Nobody listens there: its users are named, and none of them calls. */
-const ISSUER = "http://127.0.0.1:9";
+export const ISSUER = "http://127.0.0.1:9";
 const LOGIN = { email: "route-table@example.com", password: "four plates of brown rice" };
 
 /** The server, what it says of its routes, and callers to try them with. */
