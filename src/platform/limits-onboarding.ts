@@ -15,6 +15,8 @@ export const onboardingLimits = Object.freeze({
   /** With at most as many rows the answers themselves come along. */
   queryWithDataMaxCount: 10,
   bulkQueriesMaxCount: 5,
+  /** Of all that a thread keeps of what owners were told. */
+  keptBytesMax: 16 * 1024 * 1024,
   apiKeyMinBytes: 10,
   apiKeyMaxBytes: 512,
   secretMinBytes: 20,

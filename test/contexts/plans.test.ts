@@ -151,7 +151,8 @@ for (const [path, { all, sorts, filters }] of Object.entries(LISTS)) {
   test(`${path}: every order is held by an index, and every filter narrows by one`, async () => {
     const [offered] = offeredLists(served.routes).filter((list) => list.path === path);
     assert.equal(offered!.sorts.length, Object.keys(sorts).length * 2);
-    assertReads("all", await plansOf(ask("")), all);
+    // Another page than below: the rows of one that is known are not read again.
+    assertReads("all", await plansOf(ask("skip=1")), all);
     for (const sort of offered!.sorts) {
       const index = sorts[sort.replace("-", "")];
       assert.ok(index, `nobody said which index holds the order ${sort}`);

@@ -7,6 +7,7 @@ import { connectTypeform } from "./connection.ts";
 import type { Owner } from "./form.ts";
 import { createForms } from "./forms.ts";
 import { createKeys, type Keys } from "./keys.ts";
+import { createOwnerMemory } from "./owner-memory.ts";
 import { createQueries } from "./queries.ts";
 import { createFormRoutes } from "./routes-forms.ts";
 import { createQueryRoutes } from "./routes-queries.ts";
@@ -53,6 +54,7 @@ export function createClientOnboarding(options: ClientOnboardingOptions): Client
   const { database, clock, sealer, config } = options;
   const store = createFormStore(database);
   const responses = createResponseStore(database);
+  const memory = createOwnerMemory(database);
   const typeform = connectTypeform(database, config, sealer);
   const forms = createForms({ store, clock, typeform });
   const { webhookSecrets: secrets, webhookUrl } = config.typeform;
@@ -60,9 +62,9 @@ export function createClientOnboarding(options: ClientOnboardingOptions): Client
   const retentionDays = config.onboardingRetentionDays;
   return {
     routes: [
-      ...createFormRoutes({ store, forms, clock, webhookUrl }),
+      ...createFormRoutes({ store, forms, memory, clock, webhookUrl }),
       createWebhookRoute({ responses, clock, secrets, retentionDays }),
-      ...createQueryRoutes({ ask: createQueries({ forms: store, responses }) }),
+      ...createQueryRoutes({ ask: createQueries({ forms: store, responses, memory }) }),
       createEraseResponseRoute({ responses, clock }),
     ],
     keyRoutes: createTypeformKeyRoutes({ keys, record: options.recordKeyChange }),

@@ -2,6 +2,7 @@ import { validationFailure } from "../../http/rules.ts";
 import type { Static } from "typebox";
 import { onboardingLimits as limits } from "../../platform/limits.ts";
 import type { Owner } from "./form.ts";
+import type { OwnerMemory, ToldJson } from "./owner-memory.ts";
 import type { queryBody } from "./schemas.ts";
 import type { CountedForm, FormStore } from "./store-forms.ts";
 import type { Part, ResponseRow, ResponseStore } from "./store-responses.ts";
@@ -11,40 +12,64 @@ export type ResponseQuery = Static<typeof queryBody>;
 export interface QueriesOptions {
   readonly forms: Pick<FormStore, "list">;
   readonly responses: Pick<ResponseStore, "list" | "find">;
+  readonly memory: OwnerMemory;
 }
 
-/** The questions about one's own forms and answers. Each is one statement. */
-export function createQueries({ forms, responses }: QueriesOptions) {
-  return async (query: ResponseQuery, owner: Owner, path = "/body") => {
-    const part = readPart(query);
-    switch (query.query_type) {
-      case "forms_by_user": {
-        const page = { skip: part.offset, limit: part.limit };
-        const { rows, total } = await forms.list(owner, "created_at", page);
-        return resultOf(query, part, total, { forms: rows.map(toForm) });
+/** The questions about one's own forms and answers, for one request of an owner. */
+export function createQueries({ forms, responses, memory }: QueriesOptions) {
+  async function findForms(owner: Owner, query: ResponseQuery, part: Part) {
+    const page = { skip: part.offset, limit: part.limit };
+    const { rows, total, revision } = await forms.list(owner, "created_at", page);
+    const result = resultOf(query, part, total, { forms: rows.map(toForm) });
+    return { revision, value: told(result) };
+  }
+
+  async function findResponses(
+    owner: Owner,
+    query: ResponseQuery,
+    part: Part,
+    formId: number | undefined,
+  ) {
+    const isWithData = formId !== undefined && part.limit <= limits.queryWithDataMaxCount;
+    const found = await responses.list(owner, formId, part, isWithData);
+    const result = found.isOwn
+      ? resultOf(query, part, found.total, { responses: found.rows.map(toResponse) })
+      : nothing(query);
+    return { revision: found.revision, value: told(result) };
+  }
+
+  return (owner: Owner) => {
+    const recall = memory(owner);
+    return async (query: ResponseQuery, path = "/body"): Promise<ToldJson> => {
+      const part = readPart(query);
+      const { query_type: type } = query;
+      const asked = [type, part.offset, part.limit];
+      switch (type) {
+        case "forms_by_user":
+          return recall(asked, () => findForms(owner, query, part));
+        case "responses_by_form": {
+          const formId = given(query.form_id, `${path}/form_id`);
+          return recall([...asked, formId], () => findResponses(owner, query, part, formId));
+        }
+        case "responses_by_user":
+          return recall(asked, () => findResponses(owner, query, part, undefined));
+        case "response_by_id": {
+          const row = await responses.find(given(query.response_id, `${path}/response_id`), owner);
+          if (row === undefined) return told(nothing(query));
+          const result = resultOf(query, part, 1, { responses: [toResponse(row)] });
+          return told({ ...result, pagination: null });
+        }
       }
-      case "responses_by_form": {
-        const formId = given(query.form_id, `${path}/form_id`);
-        const isWithData = part.limit <= limits.queryWithDataMaxCount;
-        const found = await responses.list(owner, formId, part, isWithData);
-        if (found === undefined) return nothing(query);
-        return resultOf(query, part, found.total, { responses: found.rows.map(toResponse) });
-      }
-      case "responses_by_user": {
-        const { rows, total } = (await responses.list(owner, undefined, part, false))!;
-        return resultOf(query, part, total, { responses: rows.map(toResponse) });
-      }
-      case "response_by_id": {
-        const row = await responses.find(given(query.response_id, `${path}/response_id`), owner);
-        if (row === undefined) return nothing(query);
-        return { ...resultOf(query, part, 1, { responses: [toResponse(row)] }), pagination: null };
-      }
-    }
+    };
   };
 }
 
-export type AskQuery = ReturnType<typeof createQueries>;
-export type QueryResult = Awaited<ReturnType<AskQuery>>;
+export type AskQueries = ReturnType<typeof createQueries>;
+
+const told = (result: ReturnType<typeof resultOf>): ToldJson => ({
+  json: Buffer.from(JSON.stringify(result)),
+  isFound: result.success,
+});
 
 function readPart({ limit = limits.queryPageMaxCount, offset }: ResponseQuery): Part {
   const wanted = limit === null || limit < 1 ? limits.queryPageCount : limit;
@@ -57,8 +82,8 @@ function given<T>(value: T | null | undefined, path: string): T {
 }
 
 interface Found {
-  readonly forms?: readonly ReturnType<typeof toForm>[];
-  readonly responses?: readonly ReturnType<typeof toResponse>[];
+  readonly forms?: readonly ReturnType<typeof toForm>[] | null;
+  readonly responses?: readonly ReturnType<typeof toResponse>[] | null;
 }
 
 interface Pagination {
@@ -71,9 +96,9 @@ function resultOf(
   query: ResponseQuery,
   { offset, limit }: Part,
   total: number,
-  { forms = null as never, responses = null as never }: Found,
+  { forms = null, responses = null }: Found,
 ) {
-  const count = (forms ?? responses).length;
+  const count = (forms ?? responses ?? []).length;
   return {
     success: true,
     query_type: query.query_type,

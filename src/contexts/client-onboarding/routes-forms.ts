@@ -6,6 +6,8 @@ import { listed } from "../../http/schema-parts.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { typeformLimits } from "../../platform/limits.ts";
 import type { Forms } from "./forms.ts";
+import { jsonReply } from "./json-reply.ts";
+import type { OwnerMemory } from "./owner-memory.ts";
 import { toListedForm } from "./queries.ts";
 import { createFormStateRoutes } from "./routes-form-states.ts";
 import {
@@ -27,6 +29,7 @@ const { deadlineMs } = typeformLimits;
 export interface FormRouteOptions {
   readonly store: Pick<FormStore, "list">;
   readonly forms: Forms;
+  readonly memory: OwnerMemory;
   readonly clock: Clock;
   /** For registrations that name none. */
   readonly webhookUrl: string | undefined;
@@ -84,7 +87,7 @@ const registerRoute = ({ forms, webhookUrl }: FormRouteOptions) =>
     },
   });
 
-const listRoute = ({ store }: FormRouteOptions) =>
+const listRoute = ({ store, memory }: FormRouteOptions) =>
   defineRoute({
     method: "GET",
     path: "/v1/client-onboarding/forms",
@@ -95,8 +98,13 @@ const listRoute = ({ store }: FormRouteOptions) =>
     responses: { 200: { description: "A page of forms", schema: listed(form) } },
     async handler({ query, principal }) {
       const page = readPage(query);
-      const { rows, total } = await store.list(principal, query.sort ?? "-created_at", page);
-      return json(200, { data: rows.map(toListedForm), pagination: toPagination(page, total) });
+      const { sort = "-created_at" } = query;
+      const { json: body } = await memory(principal)(["forms", sort, page], async () => {
+        const { rows, total, revision } = await store.list(principal, sort, page);
+        const list = { data: rows.map(toListedForm), pagination: toPagination(page, total) };
+        return { revision, value: { json: Buffer.from(JSON.stringify(list)), isFound: true } };
+      });
+      return jsonReply([body]);
     },
   });
 

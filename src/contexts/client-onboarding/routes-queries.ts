@@ -1,19 +1,20 @@
 import { httpErrors } from "../../http/errors.ts";
-import { json } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { enveloped } from "../../http/schema-parts.ts";
 import type { Owner } from "./form.ts";
-import type { AskQuery, QueryResult } from "./queries.ts";
+import { joined, jsonReply } from "./json-reply.ts";
+import type { ToldJson } from "./owner-memory.ts";
+import type { AskQueries } from "./queries.ts";
 import { bulkQueryBody, bulkQueryResult, queryBody, queryResult, TAG } from "./schemas.ts";
 
 const EXAMPLE_USER = "01890f3e-6f62-7cc0-98c4-dc0c0c07398f";
 
 /** Questions about one's own forms and answers. */
-export function createQueryRoutes({ ask }: { readonly ask: AskQuery }): Route[] {
+export function createQueryRoutes({ ask }: { readonly ask: AskQueries }): Route[] {
   return [queryRoute(ask), bulkQueryRoute(ask)];
 }
 
-const queryRoute = (ask: AskQuery) =>
+const queryRoute = (ask: AskQueries) =>
   defineRoute({
     method: "POST",
     path: "/v1/client-onboarding/query-responses",
@@ -33,11 +34,12 @@ const queryRoute = (ask: AskQuery) =>
     },
     async handler({ body, principal }) {
       assertCaller(principal, body.user_id);
-      return json(200, { data: await ask(body, principal) });
+      const { json } = await ask(principal)(body);
+      return jsonReply(['{"data":', json, "}"]);
     },
   });
 
-const bulkQueryRoute = (ask: AskQuery) =>
+const bulkQueryRoute = (ask: AskQueries) =>
   defineRoute({
     method: "POST",
     path: "/v1/client-onboarding/bulk-query-responses",
@@ -55,22 +57,26 @@ const bulkQueryRoute = (ask: AskQuery) =>
     },
     async handler({ body, principal }) {
       for (const { user_id: userId } of [body, ...body.queries]) assertCaller(principal, userId);
-      const results: QueryResult[] = [];
+      const answer = ask(principal);
+      const results: ToldJson[] = [];
       for (const [index, query] of body.queries.entries()) {
-        results.push(await ask(query, principal, `/body/queries/${index}`));
+        results.push(await answer(query, `/body/queries/${index}`));
       }
-      const errors = results.flatMap(({ success }, index) =>
-        success ? [] : [`Query ${index + 1} failed: not found`],
+      const errors = results.flatMap(({ isFound }, index) =>
+        isFound ? [] : [`Query ${index + 1} failed: not found`],
       );
-      return json(200, {
-        data: {
-          success: errors.length === 0,
-          total_queries: results.length,
-          successful_queries: results.length - errors.length,
-          results,
-          errors: errors.length === 0 ? null : errors,
-        },
+      const head = JSON.stringify({
+        success: errors.length === 0,
+        total_queries: results.length,
+        successful_queries: results.length - errors.length,
       });
+      const texts = results.map(({ json }) => json);
+      const named = JSON.stringify(errors.length === 0 ? null : errors);
+      return jsonReply([
+        `{"data":${head.slice(0, -1)},"results":[`,
+        ...joined(texts),
+        `],"errors":${named}}}`,
+      ]);
     },
   });
 

@@ -7,6 +7,7 @@ import { sql, type Sql } from "../../platform/sql.ts";
 import { onboardingErrors } from "./errors.ts";
 import type { Form, FormStatus, Owner } from "./form.ts";
 import { removeResponsesOf } from "./store-responses.ts";
+import { revisionOf } from "./store-revisions.ts";
 import { leaseWebhook, releaseUndone, wantAnyhow, type Lease } from "./store-webhooks.ts";
 
 export const FORM_SORTS = [
@@ -60,19 +61,21 @@ const SELECTION = sql`f.id, f.tenant_id, f.user_id, f.typeform_id, f.webhook_url
 /** Forms and their owners. Each change is written together with the promise to tell TypeForm. */
 export function createFormStore(database: Database) {
   return {
+    /** A page, and the revision of the owner's rows in the same snapshot. */
     async list(owner: Owner, sort: FormSort, { skip, limit }: Page) {
       const matching = sql`client_onboarding.onboarding_forms f
         where f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}
           and f.status <> 'deleted'`;
-      const { rows } = await database.query<CountedForm & { total: number }>(sql`
-        select counted.total, page.*
+      const { rows } = await database.query<CountedForm & { total: number; revision: number }>(sql`
+        select ${revisionOf(owner)} as revision, counted.total, page.*
           from (select count(*) as total from ${matching}) counted
           left join lateral (
             select ${SELECTION}, (select count(*) from client_onboarding.form_responses r
                                    where r.form_id = f.id and r.erased_at is null) as response_count
               from ${matching} order by ${ORDERS[sort]} ${pageSql(skip, limit)}
           ) page on true`);
-      return { rows: rows.filter((row) => row.id !== null), total: rows[0]!.total };
+      const { revision, total } = rows[0]!;
+      return { rows: rows.filter((row) => row.id !== null), total, revision };
     },
 
     /**

@@ -4,6 +4,7 @@ import { pageSql } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Owner } from "./form.ts";
+import { revisionOf } from "./store-revisions.ts";
 
 /** An answered form as it is stored. */
 export interface ResponseRow {
@@ -55,28 +56,8 @@ export function createResponseStore(database: Database) {
       return storing;
     },
 
-    /** Of one form, or of all that are not deleted; undefined: the form is not the owner's. */
-    async list(owner: Owner, formId: number | undefined, part: Part, isWithData: boolean) {
-      const forms = formsOf(owner, formId);
-      // The owner is said twice: an index then gives his answers in their order.
-      const living = sql`client_onboarding.form_responses r
-        where r.user_id = ${owner.userId} and r.erased_at is null`;
-      // Counted form by form: each is a stretch of an index, and nothing is joined.
-      const { rows } = await database.query<ResponseRow & { forms: number; total: number }>(sql`
-        select counted.forms, counted.total, page.*
-          from (select count(*) as forms, coalesce(sum(answers.count), 0)::int8 as total
-                  from (select f.id from ${forms}) owned
-                 cross join lateral (
-                   select count(*) from ${living} and r.form_id = owned.id) answers) counted
-          left join lateral (
-            select ${isWithData ? WITH_DATA : SELECTION} from ${living}
-               and r.form_id in (select f.id from ${forms})
-             order by r.submitted_at desc, r.id desc ${pageSql(part.offset, part.limit)}
-          ) page on true`);
-      const { forms: count, total } = rows[0]!;
-      if (formId !== undefined && count === 0) return undefined;
-      return { rows: rows.filter((row) => row.id !== null), total };
-    },
+    list: (owner: Owner, formId: number | undefined, part: Part, isWithData: boolean) =>
+      readPart(database, { owner, formId, part, isWithData }),
 
     /** By TypeForm's token. */
     async find(responseId: string, owner: Owner): Promise<ResponseRow | undefined> {
@@ -106,6 +87,41 @@ export function createResponseStore(database: Database) {
 }
 
 export type ResponseStore = ReturnType<typeof createResponseStore>;
+
+interface AskedPart {
+  readonly owner: Owner;
+  /** Undefined: all that are not deleted. */
+  readonly formId: number | undefined;
+  readonly part: Part;
+  readonly isWithData: boolean;
+}
+
+/**
+ * With the revision of the owner's rows in the same snapshot. `isOwn` is false when the form is not
+ * his.
+ */
+async function readPart(database: Database, { owner, formId, part, isWithData }: AskedPart) {
+  const forms = formsOf(owner, formId);
+  // The owner is said twice: an index then gives his answers in their order.
+  const living = sql`client_onboarding.form_responses r
+    where r.user_id = ${owner.userId} and r.erased_at is null`;
+  // Counted form by form: each is a stretch of an index, and nothing is joined.
+  type Row = ResponseRow & { forms: number; total: number; revision: number };
+  const { rows } = await database.query<Row>(sql`
+    select ${revisionOf(owner)} as revision, counted.forms, counted.total, page.*
+      from (select count(*) as forms, coalesce(sum(answers.count), 0)::int8 as total
+              from (select f.id from ${forms}) owned
+             cross join lateral (
+               select count(*) from ${living} and r.form_id = owned.id) answers) counted
+      left join lateral (
+        select ${isWithData ? WITH_DATA : SELECTION} from ${living}
+           and r.form_id in (select f.id from ${forms})
+         order by r.submitted_at desc, r.id desc ${pageSql(part.offset, part.limit)}
+      ) page on true`);
+  const { forms: count, total, revision } = rows[0]!;
+  const isOwn = formId === undefined || count > 0;
+  return { isOwn, rows: rows.filter((row) => row.id !== null), total, revision };
+}
 
 async function insertOnce(database: Database, delivery: Delivery, now: Date): Promise<boolean> {
   const { rows } = await database.query<{ forms: number }>(sql`
