@@ -66,13 +66,14 @@ export function createFormStore(database: Database) {
       const matching = sql`client_onboarding.onboarding_forms f
         where f.user_id = ${owner.userId} and f.tenant_id = ${owner.tenantId}
           and f.status <> 'deleted'`;
+      // Answers are counted of what is on the page, and not of what comes before it.
       const { rows } = await database.query<CountedForm & { total: number; revision: number }>(sql`
-        select ${revisionOf(owner)} as revision, counted.total, page.*
+        select ${revisionOf(owner)} as revision, counted.total, page.*,
+               (select count(*) from client_onboarding.form_responses r
+                 where r.form_id = page.id and r.erased_at is null) as response_count
           from (select count(*) as total from ${matching}) counted
           left join lateral (
-            select ${SELECTION}, (select count(*) from client_onboarding.form_responses r
-                                   where r.form_id = f.id and r.erased_at is null) as response_count
-              from ${matching} order by ${ORDERS[sort]} ${pageSql(skip, limit)}
+            select ${SELECTION} from ${matching} order by ${ORDERS[sort]} ${pageSql(skip, limit)}
           ) page on true`);
       const { revision, total } = rows[0]!;
       return { rows: rows.filter((row) => row.id !== null), total, revision };

@@ -105,7 +105,8 @@ async function readPart(database: Database, { owner, formId, part, isWithData }:
   // The owner is said twice: an index then gives his answers in their order.
   const living = sql`client_onboarding.form_responses r
     where r.user_id = ${owner.userId} and r.erased_at is null`;
-  // Counted form by form: each is a stretch of an index, and nothing is joined.
+  // Counted form by form: each is a stretch of an index, and nothing is joined. What comes before
+  // the page is passed over in an index too; rows are read of what is on it.
   type Row = ResponseRow & { forms: number; total: number; revision: number };
   const { rows } = await database.query<Row>(sql`
     select ${revisionOf(owner)} as revision, counted.forms, counted.total, page.*
@@ -114,9 +115,13 @@ async function readPart(database: Database, { owner, formId, part, isWithData }:
              cross join lateral (
                select count(*) from ${living} and r.form_id = owned.id) answers) counted
       left join lateral (
-        select ${isWithData ? WITH_DATA : SELECTION} from ${living}
-           and r.form_id in (select f.id from ${forms})
-         order by r.submitted_at desc, r.id desc ${pageSql(part.offset, part.limit)}
+        select ${isWithData ? WITH_DATA : SELECTION}
+          from unnest(array(
+                 select r.id from ${living} and r.form_id in (select f.id from ${forms})
+                  order by r.submitted_at desc, r.id desc ${pageSql(part.offset, part.limit)}
+               )) with ordinality as shown (id, place)
+          join client_onboarding.form_responses r on r.id = shown.id
+         order by shown.place
       ) page on true`);
   const { forms: count, total, revision } = rows[0]!;
   const isOwn = formId === undefined || count > 0;
