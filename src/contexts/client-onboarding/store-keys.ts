@@ -19,7 +19,7 @@ export interface KeyStanding {
 export const keyContext = (id: string) => `typeform key ${id}`;
 
 /** Keys that tenants have for TypeForm. */
-export function createKeyStore(database: Pick<Database, "query">) {
+export function createKeyStore(database: Pick<Database, "query" | "read">) {
   return {
     async findSealed(tenantId: string): Promise<SealedKey | undefined> {
       const { rows } = await database.query<SealedKey>(sql`
@@ -29,10 +29,10 @@ export function createKeyStore(database: Pick<Database, "query">) {
     },
 
     async findStanding(tenantId: string): Promise<KeyStanding | undefined> {
-      const { rows } = await database.query<KeyStanding>(sql`
+      const [row] = await database.read<KeyStanding>(sql`
         select set_by as "setBy", set_at as "setAt"
           from client_onboarding.typeform_keys where tenant_id = ${tenantId}`);
-      return rows[0];
+      return row;
     },
   };
 }
