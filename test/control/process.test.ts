@@ -47,16 +47,18 @@ test("a server says ready when it serves, and SIGTERM ends it with 0", async () 
 
 test("a request that is being answered when the drain begins gets its answer", async () => {
   const server = await start({ PASSWORD_THREADS: "1" });
-  const answers = Array.from({ length: 8 }, (_, i) =>
+  const register = (name: string) =>
     fetch(`${server.url}/auth/register`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({
-        email: `drain-${i}@example.com`,
+        email: `${name}@example.com`,
         password: "a long enough passphrase",
       }),
-    }),
-  );
+    });
+  // The eight wait for one another, and not for the thread to load what it needs.
+  assert.equal((await register("first")).status, 201);
+  const answers = Array.from({ length: 8 }, (_, i) => register(`drain-${i}`));
   await until("the passwords are being hashed", async () => {
     const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
     return /brigade_password_waiting\S* [1-9]/.test(text);
