@@ -3,8 +3,8 @@ import type { Row } from "./support/table.ts";
 import { startBenchServer } from "./support/server.ts";
 import { Pool } from "undici";
 import { seedProducts } from "../src/contexts/products-catalog/index.ts";
-import { withDatabase } from "../test/support/database.ts";
 import { FOOD_NAMES as NAMES } from "./support/food-names.ts";
+import { withDatabase } from "../test/support/database.ts";
 
 const PRODUCTS = Number(process.env["BENCH_PRODUCTS"] ?? 100_000);
 const CONCURRENT = 20;
@@ -16,6 +16,7 @@ const WARM_UP_REQUESTS = 400;
 export async function run(): Promise<Row[]> {
   const database = await withDatabase();
   const seconds = await seed(database.database);
+  const names = typedNames(WARM_UP_REQUESTS + REQUESTS);
   const server = await startBenchServer({
     databaseUrl: database.url,
     env: { NODE_ENV: "development" },
@@ -25,9 +26,9 @@ export async function run(): Promise<Row[]> {
   try {
     let next = 0;
     const client = async () => {
-      while (next < WARM_UP_REQUESTS + REQUESTS) {
+      while (next < names.length) {
         const isCounted = next >= WARM_UP_REQUESTS;
-        const name = NAMES[next++ % NAMES.length]!;
+        const name = names[next++]!;
         const begun = performance.now();
         const answer = await pool.request({
           method: "GET",
@@ -58,6 +59,19 @@ export async function run(): Promise<Row[]> {
       holds: p99 < 100,
     },
   ];
+}
+
+/**
+ * First words of foods, each with the beginning of another second word, as while somebody types. No
+ * two are the same: what a name found is kept, and this measures how it is found.
+ */
+function typedNames(count: number): string[] {
+  const letters = Array.from("abcdefghijklmnopqrstuvwxyz");
+  const beginnings = letters.flatMap((first) => letters.map((second) => first + second));
+  return Array.from({ length: count }, (_, at) => {
+    const [first] = NAMES[at % NAMES.length]!.split(" ");
+    return `${first} ${beginnings[Math.floor(at / NAMES.length)]!}`;
+  });
 }
 
 async function seed(database: Parameters<typeof seedProducts>[0]): Promise<number> {

@@ -187,6 +187,10 @@ export const productLimits = Object.freeze({
   totalsMax: 500,
   /** Texts of products (about 4 kB each) that a thread keeps. */
   textsMax: 2_000,
+  /** Ids of pages and of what names found, all together, that a thread keeps. */
+  foundIdsMax: 100_000,
+  /** Of all answers (a page has up to 800 kB) that a thread keeps. */
+  answerBytesMax: 24 * 1024 * 1024,
   similarNamesMax: 20,
   similarCandidatesMax: 200,
   similarFirstWordsMax: 100,

@@ -10,6 +10,7 @@ import { createVoteRoutes } from "./routes-votes.ts";
 import { createClassificationStore } from "./store-classifications.ts";
 import { createSimilarNames } from "./store-similar.ts";
 import { createVoteStore } from "./store-votes.ts";
+import { createProductAnswers } from "./product-answers.ts";
 import { createProductStore } from "./store.ts";
 import { createProductWriter } from "./store-write.ts";
 
@@ -32,7 +33,8 @@ export function createProductsCatalog({ database, clock }: ProductsCatalogOption
   /** Ids of the products with the names most like one, best first. */
   similarProducts(name: string, count: number): Promise<string[]>;
 } {
-  const store = createProductStore(database);
+  const answers = createProductAnswers(database);
+  const store = createProductStore(database, answers);
   const writer = createProductWriter(database);
   const similarNames = createSimilarNames(database);
   return {
@@ -42,7 +44,7 @@ export function createProductsCatalog({ database, clock }: ProductsCatalogOption
     },
     routes: [
       ...createProductRoutes({ store, writer, clock }),
-      ...createSimilarRoutes({ store, similarNames }),
+      ...createSimilarRoutes({ database, answers, similarNames }),
       ...createClassificationRoutes({
         classifications: createClassificationStore(database),
         clock,

@@ -96,14 +96,32 @@ export async function readText(
   return row && remember(row);
 }
 
+/** The products that are there, in the order of the ids. */
+export const markedProducts = (ids: readonly string[]): Sql => sql`
+  select ${productMark}
+    from unnest(${ids}::uuid[]) with ordinality as wanted (id, place)
+    join products_catalog.products p on p.id = wanted.id
+   where not p.discarded order by wanted.place`;
+
+/** One row and column: the marks of those that are there; null without any. */
+export const marksSql = (ids: readonly string[]): Sql => sql`
+  select string_agg(concat_ws(' ', p.id, ${mark}), ',' order by p.id) as marks
+    from products_catalog.products p where p.id = any(${anyCount(ids)}) and not p.discarded`;
+
+/** The same text, of products that were read. */
+export function marksOf(products: readonly MarkedProduct[]): string {
+  return products
+    .map(({ id, mark }) => `${id} ${mark}`)
+    .toSorted()
+    .join(",");
+}
+
 /** A text that is another one after any change of any of the products. */
 export async function readProductMarks(
   ask: <Row>(statement: Sql) => Promise<Row[]>,
   ids: readonly string[],
 ): Promise<string> {
   if (ids.length === 0) return "";
-  const [row] = await ask<{ marks: string | null }>(sql`
-    select string_agg(concat_ws(' ', p.id, ${mark}), ',' order by p.id) as marks
-      from products_catalog.products p where p.id = any(${anyCount(ids)}) and not p.discarded`);
+  const [row] = await ask<{ marks: string | null }>(marksSql(ids));
   return row?.marks ?? "";
 }

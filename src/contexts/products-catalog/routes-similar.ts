@@ -1,20 +1,23 @@
 import { AUTHENTICATED, defineRoute, type Route } from "../../http/route.ts";
 import { Type } from "../../http/schema.ts";
 import { productLimits } from "../../platform/limits.ts";
+import type { Database } from "../../platform/postgres.ts";
 import { prepareName } from "../../platform/name-preparation.ts";
 import { productsReply, TAG } from "./routes.ts";
 import { product } from "./schemas.ts";
 import { enveloped } from "../../http/schema-parts.ts";
-import type { ProductStore } from "./store.ts";
+import { readCatalogueRevision, type ProductAnswers } from "./product-answers.ts";
 import type { SimilarNames } from "./store-similar.ts";
 
 export interface SimilarRouteOptions {
-  readonly store: ProductStore;
+  readonly database: Pick<Database, "read">;
+  readonly answers: ProductAnswers;
   readonly similarNames: SimilarNames;
 }
 
 /** Finds products by a name that somebody typed. */
-export function createSimilarRoutes({ store, similarNames }: SimilarRouteOptions): Route[] {
+export function createSimilarRoutes(options: SimilarRouteOptions): Route[] {
+  const { database, answers, similarNames } = options;
   return [
     defineRoute({
       method: "GET",
@@ -31,9 +34,13 @@ export function createSimilarRoutes({ store, similarNames }: SimilarRouteOptions
         200: { description: "Products, best first", schema: enveloped(Type.Array(product)) },
       },
       async handler({ query }) {
-        const ranked = await similarNames.search(prepareName(query.name));
-        if (ranked.length === 0) return productsReply([]);
-        return productsReply(await store.findAll(ranked.map(({ id }) => id)));
+        const name = prepareName(query.name);
+        const body = await answers.of(`name ${name}`, async () => {
+          const revision = await readCatalogueRevision(database);
+          const ranked = await similarNames.search(name);
+          return { revision, ids: ranked.map(({ id }) => id) };
+        });
+        return productsReply(body);
       },
     }),
   ];

@@ -1,4 +1,3 @@
-import { toPagination } from "../../http/paging.ts";
 import { json, type Reply } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
 import { Type } from "../../http/schema.ts";
@@ -11,7 +10,7 @@ import { productQuery, toPage, toProductFilter } from "./product-query.ts";
 import { expectedVersion } from "../../http/rules.ts";
 import { newProductBody, product, productChangesBody, uuidText, written } from "./schemas.ts";
 import { enveloped, listed } from "../../http/schema-parts.ts";
-import type { ProductText } from "./product-texts.ts";
+import type { JsonBody } from "./product-answers.ts";
 import type { ProductStore } from "./store.ts";
 import type { ProductWriter } from "./store-write.ts";
 
@@ -56,8 +55,7 @@ function searchRoute({ store }: ProductRouteOptions): Route {
     async handler({ query }) {
       const page = toPage(query);
       const filter = toProductFilter(query);
-      const { products, total } = await store.list(filter, query.sort ?? "-created_at", page);
-      return productsReply(products, toPagination(page, total));
+      return productsReply(await store.list(filter, query.sort ?? "-created_at", page));
     },
   });
 }
@@ -156,15 +154,11 @@ function writeRoutes({ writer, clock }: ProductRouteOptions): Route[] {
   ];
 }
 
-const JSON_TEXT = { "content-type": "application/json; charset=utf-8" } as const;
+const JSON_TEXT = Object.freeze({ "content-type": "application/json; charset=utf-8" });
 
-/** A list of products, with the pagination when there is one. */
-export function productsReply(products: readonly ProductText[], pagination?: object): Reply {
-  const pieces = ['{"data":['];
-  for (const [index, { text }] of products.entries()) pieces.push(index === 0 ? "" : ",", text);
-  pieces.push(pagination === undefined ? "]}" : `],"pagination":${JSON.stringify(pagination)}}`);
-  // Put together at once: each text in between would be as large as the answer.
-  return { status: 200, headers: JSON_TEXT, raw: pieces.join(""), once: true };
+/** A list of products, whose body is kept for others too. */
+export function productsReply(body: JsonBody): Reply {
+  return { status: 200, headers: JSON_TEXT, raw: body };
 }
 
 /** The id and the version of what was written. */

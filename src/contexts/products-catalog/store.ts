@@ -1,8 +1,10 @@
+import { toPagination } from "../../http/paging.ts";
 import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { anyCount } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { constantSql } from "./columns.ts";
+import type { JsonBody, ProductAnswers } from "./product-answers.ts";
 import { conditionOf, orderOf, type ProductFilter, type ProductSort } from "./product-filter.ts";
 import {
   productMark,
@@ -18,18 +20,11 @@ export interface Page {
   readonly limit: number;
 }
 
-export interface ProductPage {
-  readonly products: readonly ProductText[];
-  /** All that match, not only this page. */
-  readonly total: number;
-}
-
 /** Reads products. Writing is in `store-write.ts`. */
 export interface ProductStore {
   find(id: string): Promise<ProductText | undefined>;
-  /** Those that are there, in the order of the ids. */
-  findAll(ids: readonly string[]): Promise<ProductText[]>;
-  list(filter: ProductFilter, sort: ProductSort, page: Page): Promise<ProductPage>;
+  /** The body of the answer. */
+  list(filter: ProductFilter, sort: ProductSort, page: Page): Promise<JsonBody>;
 }
 
 /** JSON texts of those of the products that are there, in the caller's transaction, by id. */
@@ -43,7 +38,7 @@ export async function findProductTexts(
   return (await readTexts(tx, rows)).map(({ text }) => text);
 }
 
-export function createProductStore(database: Database): ProductStore {
+export function createProductStore(database: Database, answers: ProductAnswers): ProductStore {
   const totals = createTotals();
 
   async function count(filter: ProductFilter) {
@@ -57,22 +52,11 @@ export function createProductStore(database: Database): ProductStore {
     return rows[0]!;
   }
 
-  return {
-    find: (id) => readText(database, id),
-
-    async findAll(ids) {
-      const { rows } = await database.query<MarkedProduct>(sql`
-        select ${productMark}
-          from unnest(${ids}::uuid[]) with ordinality as wanted (id, place)
-          join products_catalog.products p on p.id = wanted.id
-         where not p.discarded order by wanted.place`);
-      return readTexts(database, rows);
-    },
-
-    async list(filter, sort, { skip, limit }) {
-      // The ids come first, from an index alone, so a far page reads no rows that it skips; the
-      // revision is read in the same snapshot, also when the page is empty.
-      const statement = sql`
+  async function findPage(filter: ProductFilter, sort: ProductSort, page: Page) {
+    const { skip, limit } = page;
+    // The ids come first, from an index alone, so a far page reads no rows that it skips; the
+    // revision is read in the same snapshot, also when the page is empty.
+    const statement = sql`
         select state.revision, ${productMark}
           from products_catalog.catalogue_revision state
           left join (unnest(array(
@@ -82,20 +66,26 @@ export function createProductStore(database: Database): ProductStore {
             )) with ordinality as page (id, place)
             join products_catalog.products p on p.id = page.id and page.place <= ${limit}) on true
          order by page.place`;
-      const { rows } = await database.query<MarkedProduct & { revision: number }>(
-        keptIf(filtersOf(filter) <= (sort === "-created_at" ? 1 : 0), statement),
-      );
-      const { revision } = rows[0]!;
-      const marked = rows.filter((row) => row.id !== null);
-      const isLastPage = marked.length < limit && (marked.length > 0 || skip === 0);
-      const [products, total] = await Promise.all([
-        readTexts(database, marked),
-        isLastPage
-          ? skip + marked.length
-          : totals.at(revision, JSON.stringify(filter), () => count(filter)),
-      ]);
-      return { products, total };
-    },
+    const { rows } = await database.query<MarkedProduct & { revision: number }>(
+      keptIf(filtersOf(filter) <= (sort === "-created_at" ? 1 : 0), statement),
+    );
+    const { revision } = rows[0]!;
+    const marked = rows.filter((row) => row.id !== null);
+    const isLastPage = marked.length < limit && (marked.length > 0 || skip === 0);
+    const total = isLastPage
+      ? skip + marked.length
+      : await totals.at(revision, JSON.stringify(filter), () => count(filter));
+    const ids = marked.map(({ id }) => id);
+    return { revision, ids, marked, pagination: toPagination(page, total) };
+  }
+
+  return {
+    find: (id) => readText(database, id),
+
+    list: (filter, sort, page) =>
+      answers.of(JSON.stringify([filter, sort, page.skip, page.limit]), () =>
+        findPage(filter, sort, page),
+      ),
   };
 }
 
