@@ -5,6 +5,7 @@ import { json, noContent } from "../../http/reply.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { normaliseUuid } from "../../platform/ids.ts";
 import { platformErrors, type AppError } from "../../platform/errors.ts";
+import { createSharedWork } from "../../platform/shared-work.ts";
 import { byOf } from "./rank.ts";
 import { assertPermissionsOf, maySeeUser, readContext, readEnd, readVersion } from "./rules.ts";
 import {
@@ -91,8 +92,10 @@ function invalid(member: string, code: string, message: string): AppError {
   });
 }
 
-const listUsersRoute = ({ users }: UserRouteDeps) =>
-  defineRoute({
+const listUsersRoute = ({ users }: UserRouteDeps) => {
+  // Every answer counts what matches: those who ask for the same at once share one.
+  const shared = createSharedWork<Uint8Array>();
+  return defineRoute({
     method: "GET",
     path: "/v1/users",
     summary: "Lists the users of the caller's tenant",
@@ -102,22 +105,28 @@ const listUsersRoute = ({ users }: UserRouteDeps) =>
     responses: { 200: { description: "One page", schema: userListAnswer } },
     async handler({ query, principal }) {
       const page = readPage(query);
-      const found = await users.list({
+      const context = query.role_context;
+      const filter = {
         tenantId: principal.tenantId,
         issuer: query.issuer,
         subject: query.subject,
-        roleContext: query.role_context === undefined ? undefined : readContext(query.role_context),
+        roleContext: context === undefined ? undefined : readContext(context),
         roleName: query.role_name,
         discarded: query.discarded,
         sort: query.sort,
         ...page,
+      };
+      const body = await shared(JSON.stringify(filter), async () => {
+        const found = await users.list(filter);
+        const pagination = toPagination(page, found.total);
+        return Buffer.from(JSON.stringify({ data: found.users.map(toView), pagination }));
       });
-      return json(200, {
-        data: found.users.map(toView),
-        pagination: toPagination(page, found.total),
-      });
+      return { status: 200, headers: JSON_TEXT, raw: body };
     },
   });
+};
+
+const JSON_TEXT = Object.freeze({ "content-type": "application/json" });
 
 const findUserRoute = ({ users }: UserRouteDeps) =>
   defineRoute({

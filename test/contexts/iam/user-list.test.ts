@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { newId } from "../../../src/platform/ids.ts";
-import { sql } from "../../../src/platform/sql.ts";
+import { sql, type Sql } from "../../../src/platform/sql.ts";
 import { withDatabase } from "../../support/database.ts";
 import { FOREIGN_ISSUER, serveIam } from "./support.ts";
 
@@ -69,3 +69,43 @@ test("filters narrow the page and the total", async () => {
   assert.deepEqual((await listed("?issuer=local")).ids, []);
   await iam.users.discard({ userId: foreign.id, tenantId });
 });
+
+test("who asks while the same is being answered is told nothing older than his asking", async (t) => {
+  // The answers of the database come when the test says so.
+  let held: (() => void)[] | undefined;
+  const slow: typeof database = {
+    ...database,
+    async query<T>(statement: Sql) {
+      const rows = await database.query<T>(statement);
+      if (held === undefined || !statement.text.includes("counted")) return rows;
+      const gates = held;
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return rows;
+    },
+  };
+  const late = await serveIam(slow);
+  t.after(() => late.close());
+  const tenant = newId();
+  const manager = await iam.provision({ tenantId: tenant });
+  await iam.users.assignRole({ ...role, tenantId: tenant, userId: manager });
+  const list = async () =>
+    (await late.ask(manager, "GET", "/v1/users?limit=5")).body.pagination.total as number;
+  held = [];
+  const early = list();
+  await until(() => held!.length === 1);
+  await iam.provision({ tenantId: tenant });
+  const others = [list(), list(), list()];
+  // Comes after them, and waits for none of them.
+  await late.ask(manager, "GET", `/v1/users/${manager}`);
+  held[0]!();
+  assert.equal(await early, 1);
+  await until(() => held!.length >= 2);
+  const gates = held;
+  held = undefined;
+  for (const open of gates) open();
+  assert.deepEqual(await Promise.all(others), [2, 2, 2]);
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
