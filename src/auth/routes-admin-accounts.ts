@@ -1,4 +1,3 @@
-import { readPage, toPagination } from "../http/paging.ts";
 import { json, noContent } from "../http/reply.ts";
 import { defineRoute, STEP_UP, type Access, type Route } from "../http/route.ts";
 import { platformErrors } from "../platform/errors.ts";
@@ -20,7 +19,7 @@ import {
   erase,
   type ErasureOptions,
 } from "./accounts/standing.ts";
-import { searchAccounts } from "./accounts/store-admin.ts";
+import { createAccountSearchRoute } from "./routes-admin-account-search.ts";
 import { ADMINS } from "./routes-admin.ts";
 import { callerOf, NO_STORE } from "./routes-replies.ts";
 
@@ -51,7 +50,7 @@ const PEOPLE: Access = Object.freeze({
 export function createAdminAccountRoutes(deps: AdminAccountDeps): Route[] {
   return [
     inviteRoute(deps),
-    searchRoute(deps),
+    createAccountSearchRoute(deps),
     findRoute(deps),
     updateRoute(deps),
     eraseRoute(deps),
@@ -85,27 +84,6 @@ const inviteRoute = (deps: AdminAccountDeps) =>
       const { id, version } = await invite(deps, wanted, byOf(principal, callerOf(request)));
       const data = { message: "Account created; its owner was invited", id, version };
       return json(201, { data }, { location: `${PATH}/${id}`, ...NO_STORE });
-    },
-  });
-
-const searchRoute = ({ database }: AdminAccountDeps) =>
-  defineRoute({
-    method: "GET",
-    path: PATH,
-    summary: "Lists the accounts of the caller's tenant, the oldest first",
-    description: "`email`, `username` and `name` are beginnings, without regard to case.",
-    tag: TAG,
-    access: ADMINS,
-    query: schemas.searchQuery,
-    responses: { 200: { description: "One page", schema: schemas.accountListAnswer } },
-    async handler({ query, principal }) {
-      const page = readPage(query);
-      const { email, username, name, status } = query;
-      const { tenantId } = principal;
-      const filter = { tenantId, email, username, name, status, ...page };
-      const found = await searchAccounts(database, filter);
-      const data = found.accounts.map(schemas.toManagedView);
-      return json(200, { data, pagination: toPagination(page, found.total) }, NO_STORE);
     },
   });
 

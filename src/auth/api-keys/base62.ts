@@ -1,15 +1,22 @@
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE = BigInt(DIGITS.length);
 
+/** As many digits as fit into an exact number: big integers are divided once for all of them. */
+const PART_DIGITS = 8;
+const PART = BASE ** BigInt(PART_DIGITS);
+
 /** Bytes, taken as one number, in digits and letters of a fixed width. */
 export function toBase62(bytes: Uint8Array, width: number): string {
   let rest = BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
   let text = "";
-  while (rest > 0n) {
-    text = DIGITS[Number(rest % BASE)]! + text;
-    rest /= BASE;
+  for (; rest > 0n; rest /= PART) {
+    let part = Number(rest % PART);
+    for (let digit = 0; digit < PART_DIGITS; digit++) {
+      text = DIGITS[part % DIGITS.length]! + text;
+      part = Math.floor(part / DIGITS.length);
+    }
   }
-  return text.padStart(width, "0");
+  return text.replace(/^0+/, "").padStart(width, "0");
 }
 
 /** Undefined when it is no number of so many bytes. */

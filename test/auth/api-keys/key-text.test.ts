@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
+import fc from "fast-check";
 import { crc32 } from "node:zlib";
 import { fromBase62, toBase62 } from "../../../src/auth/api-keys/base62.ts";
 import { makeKeyPrefix, makeKeyText, readKeyText } from "../../../src/auth/api-keys/key-text.ts";
@@ -64,6 +65,21 @@ test("what is no key of ours is none, whatever its shape", () => {
     summed(`brg_${id}_${secret.slice(1)}\u00e9`),
   ];
   for (const words of bad) assert.equal(readKeyText(words), undefined, JSON.stringify(words));
+});
+
+test("every number of 128 bits is read again as it was written", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (bytes) => {
+      const text = toBase62(bytes, 22);
+      assert.equal(text.length, 22);
+      assert.deepEqual(fromBase62(text, 16), Buffer.from(bytes));
+    }),
+  );
+  // Whole parts of zeros, in front and in the middle.
+  for (const digits of ["z00000000", "1000000000000000", "000000010000000z"]) {
+    const bytes = fromBase62(digits, 16)!;
+    assert.equal(toBase62(bytes, digits.length), digits);
+  }
 });
 
 test("numbers keep their width in base 62", () => {
