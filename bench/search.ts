@@ -12,18 +12,37 @@ const REQUESTS = 2_000;
 /** Not counted: new connections plan, and the compiler of the server is busy. */
 const WARM_UP_REQUESTS = 400;
 
-/** N6: similar names over HTTP on a large catalogue. */
+/** N6: similar names over HTTP on a large catalogue, typed by many and typed by nobody before. */
 export async function run(): Promise<Row[]> {
   const database = await withDatabase();
   const seconds = await seed(database.database);
-  const names = typedNames(WARM_UP_REQUESTS + REQUESTS);
+  const count = WARM_UP_REQUESTS + REQUESTS;
   const server = await startBenchServer({
     databaseUrl: database.url,
     env: { NODE_ENV: "development" },
   });
   const pool = new Pool(server.url, { connections: CONCURRENT, pipelining: 1 });
-  const latenciesMs: number[] = [];
+  const ask = askerOf(pool, server.accessToken);
+  const what = `${PRODUCTS} products (seeded in ${seconds.toFixed(1)} s), ${CONCURRENT} concurrent`;
   try {
+    return [
+      rowOf(`similar names never asked before, ${what}`, await ask(typedNames(count))),
+      rowOf(
+        `the same ${NAMES.length} names again and again`,
+        await ask(Array.from({ length: count }, (_, at) => NAMES[at % NAMES.length]!)),
+      ),
+    ];
+  } finally {
+    await pool.close();
+    await server.stop();
+    await database.drop();
+  }
+}
+
+/** Asks for all names, so many at a time; tells the latencies of those that count. */
+function askerOf(pool: Pool, accessToken: string) {
+  return async (names: readonly string[]): Promise<number[]> => {
+    const latenciesMs: number[] = [];
     let next = 0;
     const client = async () => {
       while (next < names.length) {
@@ -33,7 +52,7 @@ export async function run(): Promise<Row[]> {
         const answer = await pool.request({
           method: "GET",
           path: `/v1/products/search/similar-names?name=${encodeURIComponent(name)}`,
-          headers: { authorization: `Bearer ${server.accessToken}` },
+          headers: { authorization: `Bearer ${accessToken}` },
         });
         // Not parsed: what that costs this process would be time that the server waits for.
         const text = await answer.body.text();
@@ -44,21 +63,19 @@ export async function run(): Promise<Row[]> {
       }
     };
     await Promise.all(Array.from({ length: CONCURRENT }, client));
-  } finally {
-    await pool.close();
-    await server.stop();
-    await database.drop();
-  }
+    return latenciesMs;
+  };
+}
+
+function rowOf(what: string, latenciesMs: readonly number[]): Row {
   const p99 = quantile(latenciesMs, 0.99);
-  return [
-    {
-      id: "N6",
-      what: `similar names, ${PRODUCTS} products (seeded in ${seconds.toFixed(1)} s), ${CONCURRENT} concurrent`,
-      target: "p99 < 100 ms",
-      measured: `p50 ${quantile(latenciesMs, 0.5).toFixed(1)}, p99 ${p99.toFixed(1)} ms`,
-      holds: p99 < 100,
-    },
-  ];
+  return {
+    id: "N6",
+    what,
+    target: "p99 < 100 ms",
+    measured: `p50 ${quantile(latenciesMs, 0.5).toFixed(1)}, p99 ${p99.toFixed(1)} ms`,
+    holds: p99 < 100,
+  };
 }
 
 /**

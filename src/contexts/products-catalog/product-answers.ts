@@ -15,8 +15,8 @@ export type JsonBody = Uint8Array;
 
 /** What somebody asked for, and what it found. */
 export interface FoundProducts {
-  /** Of the catalogue, read before or with what was found. */
-  readonly revision: number;
+  /** Of the catalogue, read before or with what was found. Undefined: nobody asked before. */
+  readonly revision: number | undefined;
   /** In the order of the answer. */
   readonly ids: readonly string[];
   /** The products, where they were read in the same snapshot as the revision. */
@@ -26,7 +26,7 @@ export interface FoundProducts {
 }
 
 interface Kept {
-  readonly revision: number;
+  readonly revision: number | undefined;
   readonly marks: string;
   readonly body: JsonBody;
 }
@@ -67,12 +67,18 @@ export function createProductAnswers(database: Database) {
   }
 
   return {
-    /** `find` is asked where it is not known what the key finds. */
-    async of(key: string, find: () => Promise<FoundProducts>): Promise<JsonBody> {
+    /**
+     * `find` is asked where it is not known what the key finds. Where nobody asked for it before it
+     * may leave the revision out, should that be a statement more: many names are typed only once.
+     */
+    async of(
+      key: string,
+      find: (isAskedAgain: boolean) => Promise<FoundProducts>,
+    ): Promise<JsonBody> {
       const known = found.get(key);
       const state = known && (await readState(known.ids));
-      if (known === undefined || state?.revision !== known.revision) {
-        const { marked, ...now } = await find();
+      if (state === undefined || state.revision !== known?.revision) {
+        const { marked, ...now } = await find(known !== undefined);
         found.set(key, now);
         // Whole answers are large: kept from the second time on that the same is asked for.
         return (await write(now, marked)).body;

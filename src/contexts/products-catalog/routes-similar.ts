@@ -35,8 +35,8 @@ export function createSimilarRoutes(options: SimilarRouteOptions): Route[] {
       },
       async handler({ query }) {
         const name = prepareName(query.name);
-        const body = await answers.of(`name ${name}`, async () => {
-          const revision = await readCatalogueRevision(database);
+        const body = await answers.of(`name ${name}`, async (isAskedAgain) => {
+          const revision = isAskedAgain ? await readCatalogueRevision(database) : undefined;
           const ranked = await similarNames.search(name);
           return { revision, ids: ranked.map(({ id }) => id) };
         });
