@@ -1,4 +1,5 @@
 import { readPage, toPagination } from "../http/paging.ts";
+import { JSON_TEXT } from "../http/reply.ts";
 import { defineRoute, type Route } from "../http/route.ts";
 import type { Database } from "../platform/postgres.ts";
 import { createSharedWork } from "../platform/shared-work.ts";
@@ -39,4 +40,4 @@ export function createAccountSearchRoute({
   });
 }
 
-const JSON_NO_STORE = Object.freeze({ ...NO_STORE, "content-type": "application/json" });
+const JSON_NO_STORE = Object.freeze({ ...JSON_TEXT, ...NO_STORE });

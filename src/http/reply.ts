@@ -17,6 +17,9 @@ export interface Reply {
   readonly once?: true;
 }
 
+/** Of `raw` that is JSON already. Frozen, so that its header block is written out once. */
+export const JSON_TEXT = Object.freeze({ "content-type": "application/json; charset=utf-8" });
+
 export function json(
   status: number,
   body: unknown,

@@ -32,6 +32,8 @@ export const mealLimits = Object.freeze({
   totalsMax: 500,
   /** Of all answers (a page has about 100 kB) that a thread keeps. */
   keptBytesMax: 48 * 1024 * 1024,
+  /** Products of which one kept answer may be made. */
+  keptProductsMax: 500,
   /** Of texts of single recipes and meals that a thread keeps, as they are stored and answered. */
   keptCharactersMax: 8 * 1024 * 1024,
 });

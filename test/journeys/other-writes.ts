@@ -137,8 +137,7 @@ function users({ permissions }: RouteTable, get: Get): OtherWrite[] {
   });
   const subjects = fc
     .string({ unit: "grapheme", minLength: 1, maxLength: 60 })
-    // oxlint-disable-next-line no-control-regex
-    .filter((text) => !/[\u0000-\u001f\u007f-\u009f]/.test(text))
+    .filter((text) => !/\p{Cc}/u.test(text))
     .map((text) => `${text}${newId()}`);
   return [
     {

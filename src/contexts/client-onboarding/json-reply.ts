@@ -1,6 +1,5 @@
-import type { Reply } from "../../http/reply.ts";
+import { JSON_TEXT, type Reply } from "../../http/reply.ts";
 
-const JSON_TEXT = Object.freeze({ "content-type": "application/json; charset=utf-8" });
 const COMMA = Buffer.from(",");
 
 /** JSON in pieces, of which those that are bytes may be kept for others: they are copied. */

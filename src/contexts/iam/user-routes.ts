@@ -1,7 +1,7 @@
 import { httpErrors } from "../../http/errors.ts";
 import { readPage, toPagination } from "../../http/paging.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
-import { json, noContent } from "../../http/reply.ts";
+import { json, JSON_TEXT, noContent } from "../../http/reply.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { normaliseUuid } from "../../platform/ids.ts";
 import { platformErrors, type AppError } from "../../platform/errors.ts";
@@ -125,8 +125,6 @@ const listUsersRoute = ({ users }: UserRouteDeps) => {
     },
   });
 };
-
-const JSON_TEXT = Object.freeze({ "content-type": "application/json" });
 
 const findUserRoute = ({ users }: UserRouteDeps) =>
   defineRoute({

@@ -76,7 +76,7 @@ export function createProductAnswers(database: Database) {
       find: (isAskedAgain: boolean) => Promise<FoundProducts>,
     ): Promise<JsonBody> {
       const known = found.get(key);
-      const state = known && (await readState(known.ids));
+      const state = known?.revision === undefined ? undefined : await readState(known.ids);
       if (state === undefined || state.revision !== known?.revision) {
         const { marked, ...now } = await find(known !== undefined);
         found.set(key, now);

@@ -1,5 +1,6 @@
 import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { createRecent } from "../../platform/recent.ts";
 import { anyCount } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { constantSql, productSelection } from "./columns.ts";
@@ -34,23 +35,17 @@ interface KnownText extends ProductText {
 
 // A text costs more than all the rest of an answer, so a thread keeps those it has lately shown.
 // The votes are in it too: a vote writes the row anew.
-const known = new Map<string, KnownText>();
+const known = createRecent<KnownText>(productLimits.textsMax);
 
 /** The text that is known of a product in this state. */
 function recall({ id, mark }: MarkedProduct): KnownText | undefined {
   const found = known.get(id);
-  if (found?.mark !== mark) return undefined;
-  // Moved to the end: the first of the map is the one not shown for the longest.
-  known.delete(id);
-  known.set(id, found);
-  return found;
+  return found?.mark === mark ? found : undefined;
 }
 
 function remember(row: ProductRow & MarkedProduct): KnownText {
   const made = { mark: row.mark, version: row.version, text: productJson(row) };
-  known.delete(row.id);
   known.set(row.id, made);
-  if (known.size > productLimits.textsMax) known.delete(known.keys().next().value!);
   return made;
 }
 
@@ -86,7 +81,7 @@ export async function readText(
   id: string,
 ): Promise<ProductText | undefined> {
   const living = sql`from products_catalog.products p where p.id = ${id} and not p.discarded`;
-  if (known.has(id)) {
+  if (known.get(id) !== undefined) {
     const [product] = await database.read<MarkedProduct>(sql`select ${productMark} ${living}`);
     const text = product && recall(product);
     if (product === undefined || text !== undefined) return text;

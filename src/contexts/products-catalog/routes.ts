@@ -1,4 +1,4 @@
-import { json, type Reply } from "../../http/reply.ts";
+import { json, JSON_TEXT, type Reply } from "../../http/reply.ts";
 import { AUTHENTICATED, defineRoute, needs, type Route } from "../../http/route.ts";
 import { Type } from "../../http/schema.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -153,8 +153,6 @@ function writeRoutes({ writer, clock }: ProductRouteOptions): Route[] {
     }),
   ];
 }
-
-const JSON_TEXT = Object.freeze({ "content-type": "application/json; charset=utf-8" });
 
 /** A list of products, whose body is kept for others too. */
 export function productsReply(body: JsonBody): Reply {

@@ -1,6 +1,8 @@
 import { toPagination } from "../../http/paging.ts";
+import { createKeptByRevision, type AtRevision } from "../../platform/kept-by-revision.ts";
 import { productLimits } from "../../platform/limits.ts";
 import type { Database } from "../../platform/postgres.ts";
+import { createRecent } from "../../platform/recent.ts";
 import { anyCount } from "../../platform/sql-page.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import { constantSql } from "./columns.ts";
@@ -13,7 +15,6 @@ import {
   type MarkedProduct,
   type ProductText,
 } from "./product-texts.ts";
-import { createTotals } from "./totals.ts";
 
 export interface Page {
   readonly skip: number;
@@ -39,14 +40,14 @@ export async function findProductTexts(
 }
 
 export function createProductStore(database: Database, answers: ProductAnswers): ProductStore {
-  const totals = createTotals();
+  const totals = createKeptByRevision(createRecent<AtRevision<number>>(productLimits.totalsMax));
 
   async function count(filter: ProductFilter) {
     const statement = sql`
-        select count(*) as total,
+        select count(*) as value,
                (select revision from products_catalog.catalogue_revision) as revision
           from products_catalog.products p where ${conditionOf(filter)}`;
-    const { rows } = await database.query<{ total: number; revision: number }>(
+    const { rows } = await database.query<AtRevision<number>>(
       keptIf(filtersOf(filter) <= 1, statement),
     );
     return rows[0]!;

@@ -1,6 +1,6 @@
 import type { TSchema } from "typebox";
 import type { pagination } from "../../http/paging.ts";
-import { json, type Reply } from "../../http/reply.ts";
+import { json, JSON_TEXT, type Reply } from "../../http/reply.ts";
 import { closed, Type, uuid } from "../../http/schema.ts";
 import { enveloped } from "../../http/schema-parts.ts";
 import type { Static } from "typebox";
@@ -44,8 +44,6 @@ export function writtenReply(
   const data = { message, ...further, id, version: newVersion };
   return json(status, { data }, { etag: `"${newVersion}"` });
 }
-
-const JSON_TEXT = Object.freeze({ "content-type": "application/json; charset=utf-8" });
 
 /** A body that is kept for others too; of one thing with its version as the ETag. */
 export function bodyReply(body: JsonBody, read?: number): Reply {

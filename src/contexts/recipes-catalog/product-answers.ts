@@ -1,3 +1,4 @@
+import { mealLimits } from "../../platform/limits.ts";
 import type { Database, Transaction } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
 import type { BodyMemory, JsonBody } from "./json-body.ts";
@@ -63,7 +64,10 @@ export function createProductAnswers(
     );
     const { found, revision, marks } = basis;
     const body = await found.write();
-    kept.set(key, { body, productIds: found.productIds, revision, marks });
+    // More marks than these would hold up what else the reading connection is asked for.
+    if (found.productIds.length <= mealLimits.keptProductsMax) {
+      kept.set(key, { body, productIds: found.productIds, revision, marks });
+    }
     return body;
   };
 }

@@ -1,7 +1,7 @@
 import type { Page } from "../../http/paging.ts";
 import type { Database } from "../../platform/postgres.ts";
 import { sql, type Sql } from "../../platform/sql.ts";
-import { writeAllFacts } from "./facts-text.ts";
+import { withAllFacts } from "./facts-text.ts";
 import { createBodyMemory, type BodyMemory } from "./json-body.ts";
 import type { MenuSort } from "./menu.ts";
 import type { Owned } from "./owner.ts";
@@ -59,7 +59,7 @@ export function createMenuStore(
                   from (select n.* from recipes_catalog.menus n where ${isOfClient}
                          order by ${ORDERS[sort]} offset ${skip} limit ${limit}) n) as texts
           from recipes_catalog.clients c where c.id = ${clientId} and not c.discarded`);
-      return row && { ...row, texts: writeAllFacts(row.texts ?? "") };
+      return row && { ...row, texts: withAllFacts(row.texts ?? "") };
     },
   };
 }

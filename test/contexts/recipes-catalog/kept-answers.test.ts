@@ -13,6 +13,7 @@ import {
   readProductMarks,
 } from "../../../src/contexts/products-catalog/index.ts";
 import type { Principal } from "../../../src/http/principal.ts";
+import { mealLimits } from "../../../src/platform/limits.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { sql } from "../../../src/platform/sql.ts";
 import { watched } from "../../auth/accounts-rig.ts";
@@ -204,4 +205,21 @@ test("a revision that was raised never comes back, not even in a database restor
      where scope = 'author' and whose = ${ana.userId}`);
   await rename("Outra vez");
   assert.match(await page(), /Outra vez/);
+});
+
+test("an answer of more products than the limit is made anew each time", async () => {
+  const answers = createProductAnswers("many", db, readProductMarks, createBodyMemory());
+  for (const [more, made] of [
+    [0, 1],
+    [1, 2],
+  ] as const) {
+    const productIds = Array.from({ length: mealLimits.keptProductsMax + more }, newId);
+    let reads = 0;
+    const read = async () => {
+      reads += 1;
+      return { productIds, write: () => Buffer.from("{}") };
+    };
+    for (let time = 0; time < 2; time++) await answers(ana, more, read);
+    assert.equal(reads, made);
+  }
 });
